@@ -1,0 +1,185 @@
+"""The settings of the bridge, their defaults, and where each value came from.
+
+Defaults < `pano.toml` < `PANO_*` environment < flags. Every key is described in docs/pano.toml.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from pano_glue.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of `pano.toml`."""
+
+
+class Bridge(Table, frozen=True):
+    """`[bridge]`: what `run` reads and where it serves."""
+
+    sources: list[str] = []
+    listen: str = "127.0.0.1:9102"
+    state_dir: str = ""
+    commit: Literal["scrape", "applied"] = "scrape"
+
+
+class Tls(Table, frozen=True):
+    """`[tls]`: certificates of /metrics; with `client_ca`, scrapers must show one of their own."""
+
+    cert: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+
+class Limits(Table, frozen=True):
+    """`[limits]`: what bounds memory and series (docs/bridge.md has the arithmetic)."""
+
+    sensors: Count = 100
+    servers: Count = 200
+    groups: Count = 1000
+    top: Count = 100
+    line_bytes: Annotated[int, Meta(ge=4096)] = 1 << 20
+
+
+class Kafka(Table, frozen=True):
+    """`[kafka]`: how to reach brokers; the names are librdkafka's, with underscores."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_ca: str = ""
+    ssl_cert: str = ""
+    ssl_key: str = ""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: str = ""
+
+
+class WebSocket(Table, frozen=True):
+    """`[websocket]`: the certificates for `wss:` sources."""
+
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class Config(Table, frozen=True):
+    """All settings; `servers` gives names to addresses or prefixes (several may share one)."""
+
+    bridge: Bridge = Bridge()
+    tls: Tls = Tls()
+    limits: Limits = Limits()
+    servers: dict[str, str] = {}
+    kafka: Kafka = Kafka()
+    websocket: WebSocket = WebSocket()
+
+
+class Setting(NamedTuple):
+    """One value and its origin, such as `default`, `pano.toml` or `PANO_LIMITS_TOP`."""
+
+    key: str
+    value: object
+    origin: str
+
+
+class Settings(NamedTuple):
+    """The checked configuration, and each of its values with its origin, by key."""
+
+    config: Config
+    origins: list[Setting]
+
+
+def load_settings(
+    file: Path | None, environment: Mapping[str, str], flags: Mapping[str, object]
+) -> Settings:
+    """Merge defaults, file, environment and flags (`{"bridge.listen": …}`, None: not given).
+
+    Raises:
+        SettingError: for an unreadable file, an unknown key (naming the nearest) or a bad value.
+    """
+    merged = {} if file is None else _from_file(file)
+    merged |= _from_environment(environment)
+    for key, flag in flags.items():
+        if flag is not None:
+            merged[key] = Setting(key, flag, f"--{key.rpartition('.')[2].replace('_', '-')}")
+    config = _checked(merged)
+    return Settings(config, [merged.get(s.key, s) for s in _flat(msgspec.to_builtins(config))])
+
+
+def _keys() -> list[str]:
+    """Every key as `table.key`; `servers` is free-form and stands alone."""
+    return [setting.key for setting in _flat(msgspec.to_builtins(Config()))]
+
+
+def _flat(tree: Mapping[str, Mapping[str, object]], origin: str = "default") -> list[Setting]:
+    flat = []
+    for table, values in tree.items():
+        if table == "servers":
+            flat.append(Setting("servers", values, origin))
+            continue
+        flat += [Setting(f"{table}.{key}", value, origin) for key, value in values.items()]
+    return flat
+
+
+def _from_file(file: Path) -> dict[str, Setting]:
+    try:
+        tree = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise SettingError(f"--config {file}: {error.strerror}", "name a file to read") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(f"{file}: not TOML: {error}", "docs/pano.toml is an example") from error
+    for table, values in tree.items():
+        if not isinstance(values, dict):
+            raise SettingError(f"{file}: {table} stands outside a table", _nearest(table, _keys()))
+    settings = _flat(tree, str(file))
+    for setting in settings:
+        if setting.key not in _keys():
+            cure = _nearest(setting.key, _keys())
+            raise SettingError(f"{file}: unknown key {setting.key}", cure)
+    return {setting.key: setting for setting in settings}
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
+    """`PANO_BRIDGE_LISTEN` is `bridge.listen`; a list is split at blanks."""
+    names = {f"PANO_{key.replace('.', '_').upper()}": key for key in _keys() if "." in key}
+    tables = tuple({name.split("_")[1] for name in names})
+    settings = {}
+    for name, text in environment.items():
+        if name in names:
+            value = text.split() if names[name] == "bridge.sources" else text
+            settings[names[name]] = Setting(names[name], value, name)
+        elif name.startswith("PANO_") and name.split("_")[1] in tables:
+            raise SettingError(f"{name}: unknown setting", _nearest(name, list(names)))
+    return settings
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0)
+    return f"did you mean {near[0]}?"
+
+
+def _checked(settings: Mapping[str, Setting]) -> Config:
+    tree: dict[str, dict[str, object]] = {}
+    for key, setting in settings.items():
+        table, _, name = key.partition(".")
+        if name:
+            tree.setdefault(table, {})[name] = setting.value
+        else:
+            tree[table] = dict(setting.value)  # type: ignore[call-overload]
+    try:
+        # Not strict: numbers in the environment are strings.
+        return msgspec.convert(tree, Config, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        key = path.rstrip("`")
+        setting = settings.get(key) or settings[key.partition("[")[0]]
+        raise SettingError(f"{setting.origin}: {key}: {reason}", "see docs/pano.toml") from error
