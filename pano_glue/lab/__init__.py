@@ -1,0 +1,1 @@
+"""A network of our own: namespaces, resolvers and load whose true numbers dnsperf tells."""

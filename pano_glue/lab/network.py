@@ -1,0 +1,125 @@
+"""Network namespaces that live only as long as we do.
+
+Each namespace is held by a sleeping child instead of a name below /run/netns. When the supervisor
+ends, by whatever signal, the children get SIGTERM from the kernel, the namespaces lose their last
+process, and links, addresses, filters and sockets inside them are gone. Nothing has to be cleaned.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pano_glue.errors import PanoError
+from pano_glue.pipeline.process import Child
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Link:
+    """A veth pair between the router and one host, with both ends' addresses (RFC 2544, 3849)."""
+
+    host: str
+    port: str
+    subnet: int
+
+    @property
+    def address4(self) -> str:
+        """The host's IPv4 address."""
+        return f"198.18.{self.subnet}.2"
+
+    @property
+    def address6(self) -> str:
+        """The host's IPv6 address."""
+        return f"2001:db8:{self.subnet}::2"
+
+
+CLIENT = Link("client", "client0", 1)
+FAST = Link("fast", "fast0", 2)
+SLOW = Link("slow", "slow0", 3)
+LINKS = (CLIENT, FAST, SLOW)
+ROUTER = "router"
+
+
+class Network:
+    """Four namespaces: a client and two resolvers, each on a link of its own to a router."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create namespaces, links, addresses and routes; logs go below `folder`.
+
+        Raises:
+            PanoError: without the right to create namespaces, or without `ip` and `unshare`.
+        """
+        self.holders = [
+            Namespace(name, folder) for name in (ROUTER, *(link.host for link in LINKS))
+        ]
+        self._by_name = {holder.name: holder for holder in self.holders}
+        for link in LINKS:
+            self._connect(link)
+        self._by_name[ROUTER].run(
+            "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"
+        )
+
+    def inside(self, name: str) -> Namespace:
+        """Return the namespace of that name."""
+        return self._by_name[name]
+
+    def close(self) -> None:
+        """End the holders; the kernel removes the rest."""
+        for holder in self.holders:
+            holder.child.stop()
+
+    def _connect(self, link: Link) -> None:
+        router, host = self._by_name[ROUTER], self._by_name[link.host]
+        port = ["link", "add", link.port, "netns", str(router.child.pid), "type", "veth"]
+        _run(["ip", *port, "peer", "name", "eth0", "netns", str(host.child.pid)])
+        for namespace, device, last in ((router, link.port, 1), (host, "eth0", 2)):
+            namespace.ip("link", "set", "lo", "up")
+            namespace.ip("address", "add", f"198.18.{link.subnet}.{last}/24", "dev", device)
+            # Duplicate address detection would keep the address tentative for a second.
+            namespace.ip(
+                "address", "add", f"2001:db8:{link.subnet}::{last}/64", "dev", device, "nodad"
+            )
+            namespace.ip("link", "set", device, "up")
+        host.ip("route", "add", "default", "via", f"198.18.{link.subnet}.1")
+        host.ip("-6", "route", "add", "default", "via", f"2001:db8:{link.subnet}::1")
+
+
+class Namespace:
+    """One network namespace and the child that holds it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        """Create it and wait until it differs from ours."""
+        self.name = name
+        self.child = Child(f"netns-{name}", ["unshare", "--net", "sleep", "infinity"], folder)
+        ours = Path("/proc/self/ns/net").readlink()
+        self.path = Path(f"/proc/{self.child.pid}/ns/net")
+        self.child.wait_until(lambda: self.path.readlink() != ours, "namespace of its own")
+
+    def enter(self, argv: Sequence[str]) -> list[str]:
+        """Return the command line that runs `argv` inside; it keeps its process id."""
+        return ["nsenter", f"--net={self.path}", "--", *argv]
+
+    def run(self, *argv: str) -> None:
+        """Run a command inside and wait for it."""
+        _run(self.enter(argv))
+
+    def ip(self, *words: str) -> None:
+        """Run iproute2's `ip` inside."""
+        self.run("ip", *words)
+
+
+def _run(argv: Sequence[str]) -> None:
+    try:
+        subprocess.run(argv, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise PanoError(f"{argv[0]} is not installed", "run `make setup`") from error
+    except subprocess.CalledProcessError as error:
+        raise PanoError(
+            f"`{' '.join(argv)}` failed: {error.stderr.strip()}",
+            "the lab needs root and a kernel with network namespaces and veth",
+        ) from error

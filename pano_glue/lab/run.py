@@ -1,0 +1,117 @@
+"""`pano-bridge up --lab`: load in a network of our own, and a reading of every stage."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from pano_glue.lab.network import CLIENT, FAST, SLOW, Network
+from pano_glue.lab.report import (
+    Reading,
+    agent_sums,
+    analyzer_sums,
+    bridge_sums,
+    pano_tally,
+    prometheus_tally,
+)
+from pano_glue.lab.resolvers import start_resolver
+from pano_glue.lab.workload import (
+    REPLY_TIMEOUT,
+    WORKLOADS,
+    Tally,
+    read_summary,
+    start_workload,
+    wait_for_answers,
+)
+from pano_glue.pipeline.process import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from pano_glue.pipeline.pipeline import Pipeline
+    from pano_glue.pipeline.process import Child
+
+RESOLVERS = (FAST, SLOW)
+SERVERS = {address: link.host for link in RESOLVERS for address in (link.address4, link.address6)}
+INTERFACES = [link.port for link in RESOLVERS]
+LATENESS = 30
+AGREE_SECONDS = 30
+
+
+class Lab:
+    """The lab's network, its resolvers and its load; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the folder for configuration and logs."""
+        self.folder = folder
+        self.loads: list[Child] = []
+        self._undo = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Create the network and start the resolvers; they answer when this returns.
+
+        Raises:
+            PanoError: when the kernel or a missing program does not let us.
+        """
+        with ExitStack() as undo:
+            self.network = Network(self.folder)
+            undo.callback(self.network.close)
+            for link in RESOLVERS:
+                inside = self.network.inside(link.host)
+                child = start_resolver(link, inside, self.folder, limits=link is SLOW)
+                undo.callback(child.stop)
+                wait_for_answers(link, self.network, self.folder)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the load and the resolvers; the network goes with its last process."""
+        self._undo.close()
+
+    def start_load(self, rate: float, seconds: float | None) -> None:
+        """Start every dnsperf, `rate` queries a second in all."""
+        for workload in WORKLOADS:
+            child = start_workload(workload, self.network, self.folder, rate, seconds)
+            self._undo.callback(child.stop)
+            self.loads.append(child)
+
+    def finish_load(self, seconds: float) -> dict[str, Tally]:
+        """Wait for the end of the load and return the truth by resolver."""
+        truth = {link.host: Tally() for link in RESOLVERS}
+        for workload, child in zip(WORKLOADS, self.loads, strict=True):
+            child.wait(seconds + REPLY_TIMEOUT + LATENESS)
+            truth[workload.link.host].add(read_summary(workload.name, child.output()))
+        return truth
+
+    def settle(self, pipeline: Pipeline, truth: dict[str, Tally]) -> Reading:
+        """Let the last replies and timeouts flow through, and read every stage.
+
+        Waits until everybody agrees; when that takes too long the reading says who does not.
+        """
+        pipeline.finish_zeek()
+        wait_for(lambda: not self._read(pipeline, truth).disagreements(), AGREE_SECONDS)
+        return self._read(pipeline, truth)
+
+    @staticmethod
+    def _read(pipeline: Pipeline, truth: dict[str, Tally]) -> Reading:
+        bridge, plan = pipeline.bridge(), pipeline.plan
+        return Reading(
+            analyzer=plan.analyzer,
+            dnsperf=truth,
+            pano={name: pano_tally(bridge, name) for name in truth},
+            prometheus={name: prometheus_tally(plan.prometheus_listen, name) for name in truth},
+            agent=agent_sums(pipeline.agent()),
+            stats=analyzer_sums(bridge),
+            bridge=bridge_sums(bridge, plan.records_from),
+        )
+
+
+def try_it(network: Network) -> str:
+    """Return a command line that asks the lab's fast resolver from the lab's client."""
+    return f"nsenter --net={network.inside(CLIENT.host).path} dig @{FAST.address4} host1.pano.test"

@@ -1,0 +1,90 @@
+"""All stages together: started in data-flow order, watched, stopped in the same order."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from pano_glue.pipeline.process import wait_for
+from pano_glue.pipeline.prometheus import start_prometheus
+from pano_glue.pipeline.samples import Samples
+from pano_glue.pipeline.stages import start_agent, start_bridge, start_zeek
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from pano_glue.pipeline.process import Child
+    from pano_glue.pipeline.stages import Plan
+
+SETTLE_SECONDS = 30
+
+
+class Pipeline:
+    """The running stages of one plan; a context manager that leaves none of them behind."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Keep the plan; nothing runs before `with`."""
+        self.plan = plan
+        self.stages: list[Child] = []
+        self._zeek: Child | None = None
+        self._stop = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start agent, analyzer, bridge and Prometheus, each ready before the next.
+
+        Raises:
+            PanoError: when a stage cannot start; those before it are stopped again.
+        """
+        with ExitStack() as undo:
+            self._keep(start_agent(self.plan), undo)
+            if self.plan.analyzer == "zeek":
+                self._zeek = self._keep(start_zeek(self.plan), undo)
+            self._keep(start_bridge(self.plan), undo)
+            self._keep(start_prometheus(self.plan), undo)
+            self._stop = undo.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop every stage, the last started first."""
+        self._stop.close()
+
+    def check(self) -> None:
+        """Raise the failure of the first stage that ended by itself.
+
+        Raises:
+            PanoError: naming the stage and what it printed last.
+        """
+        for child in self.stages:
+            if not child.running():
+                raise child.failure()
+
+    def agent(self) -> Samples:
+        """Scrape the agent."""
+        return Samples.scrape(self.plan.agent_listen)
+
+    def bridge(self) -> Samples:
+        """Scrape the bridge."""
+        return Samples.scrape(self.plan.bridge_listen)
+
+    def finish_zeek(self) -> None:
+        """Let Zeek read every mirrored packet, then end it, so that it writes what is pending."""
+        if not self._zeek:
+            return
+
+        def all_read() -> bool:
+            read = self.bridge().sum("pano_zeek_packets_total", state="received")
+            return read >= self.agent().sum("pano_agent_packets_total", verdict="mirrored")
+
+        wait_for(all_read, SETTLE_SECONDS)
+        self.stages.remove(self._zeek)
+        self._zeek.stop()
+
+    def _keep(self, child: Child, undo: ExitStack) -> Child:
+        self.stages.append(child)
+        undo.callback(child.stop)
+        return child

@@ -1,0 +1,136 @@
+"""How each stage of the pipeline is started, and the condition that tells it is ready."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pano_glue.errors import PanoError
+from pano_glue.paths import find_zeek, shared_folder
+from pano_glue.pipeline.process import Child
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pano_glue.lab.network import Namespace
+
+MIRROR = "pano0"
+SENSOR = "pano-up"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the stages run, listen and write.
+
+    `network` is the namespace of the mirrored interfaces; None is the host's own.
+    """
+
+    folder: Path
+    interfaces: Sequence[str]
+    network: Namespace | None
+    analyzer: str
+    agent_listen: str
+    bridge_listen: str
+    prometheus_listen: str
+    servers: Mapping[str, str]
+
+    @property
+    def records_from(self) -> str:
+        """The bridge's name of the source that DNS records come from."""
+        if self.analyzer == "tshark":
+            return f"tshark:{MIRROR}"
+        return f"log:{self.folder / 'zeek' / 'dns.log'}"
+
+    def inside(self, argv: list[str]) -> list[str]:
+        """Return the command line that runs `argv` where the mirror is."""
+        return self.network.enter(argv) if self.network else argv
+
+
+def command(name: str) -> str:
+    """Return the path of one of our own commands: the one installed beside this Python first."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
+def choose_analyzer(wanted: str | None) -> str:
+    """Choose `zeek` where it is installed, else `tshark`.
+
+    Raises:
+        PanoError: when neither, or not the wanted one, is installed.
+    """
+    present = {"zeek": find_zeek() is not None, "tshark": shutil.which("tshark") is not None}
+    if wanted and wanted not in present:
+        raise PanoError(f"--analyzer {wanted}: no such analyzer", "choose zeek or tshark")
+    for name in (wanted,) if wanted else present:
+        if present[name]:
+            return name
+    raise PanoError(
+        f"{wanted or 'neither zeek nor tshark'} is not installed",
+        "`make setup` installs tshark; Zeek comes from zeek.org/get-zeek (set $ZEEK to its path)",
+    )
+
+
+def start_agent(plan: Plan) -> Child:
+    """Start the agent; it is ready when it mirrors."""
+    argv = [command("pano-agent"), "run", "--mirror", MIRROR, "--listen", plan.agent_listen]
+    argv += ["--control", str(plan.folder / "agent.sock")]
+    for interface in plan.interfaces:
+        argv += ["--iface", interface]
+    if plan.network:
+        argv += ["--netns", str(plan.network.child.pid)]
+    child = Child("agent", argv, plan.folder)
+    child.wait_until(lambda: "mirroring" in child.output(), "word that it mirrors")
+    return child
+
+
+def start_zeek(plan: Plan) -> Child:
+    """Start Zeek on the mirror; it is ready when it has a packet socket there."""
+    logs = plan.folder / "zeek"
+    logs.mkdir()
+    argv = [str(find_zeek()), "-b", str(shared_folder("zeek-scripts")), "-i", MIRROR]
+    argv += [f"PANO::sensor={SENSOR}", "PANO::stats_interval=1sec"]
+    child = Child("zeek", plan.inside(argv), plan.folder, cwd=logs)
+    child.wait_until(lambda: tapped(plan), f"packet socket on {MIRROR}")
+    return child
+
+
+def start_bridge(plan: Plan) -> Child:
+    """Start the bridge; it is ready when it serves, and its tshark when it captures."""
+    servers = "".join(f"{json.dumps(a)} = {json.dumps(n)}\n" for a, n in plan.servers.items())
+    config = plan.folder / "pano.toml"
+    config.write_text(f"[servers]\n{servers}")
+    argv = [command("pano-bridge"), "run", "--listen", plan.bridge_listen]
+    argv += ["--config", str(config), "--state-dir", str(plan.folder / "state")]
+    for source in _sources(plan):
+        argv += ["--source", source]
+    child = Child("bridge", argv, plan.folder)
+    child.wait_until(lambda: "serving" in child.output(), "word that it serves")
+    if plan.analyzer == "tshark":
+        child.wait_until(lambda: tapped(plan), f"tshark on {MIRROR}")
+    return child
+
+
+def _sources(plan: Plan) -> list[str]:
+    if plan.analyzer == "tshark":
+        inside = f"?netns={plan.network.child.pid}" if plan.network else ""
+        return [plan.records_from + inside]
+    return [plan.records_from, f"log:{plan.folder / 'zeek' / 'pano_stats.log'}"]
+
+
+def tapped(plan: Plan) -> bool:
+    """Tell whether a packet socket is bound to the mirror, where the mirror is."""
+    show = plan.inside(["ip", "-json", "link", "show", MIRROR])
+    shown = subprocess.run(show, capture_output=True, text=True, check=False).stdout
+    sockets = subprocess.run(
+        plan.inside(["cat", "/proc/net/packet"]), capture_output=True, text=True, check=False
+    ).stdout
+    if not shown or not sockets:
+        return False
+    index = str(json.loads(shown)[0]["ifindex"])
+    # Columns of /proc/net/packet: sk RefCnt Type Proto Iface R Rmem User Inode (af_packet.c).
+    return any(row.split()[4] == index for row in sockets.splitlines()[1:])
