@@ -1,0 +1,1 @@
+"""CAPTURE: clones DNS packets in the kernel to a mirror interface."""

@@ -1,0 +1,185 @@
+"""Interfaces, the mirror device and clsact filters, through netlink.
+
+Everything made here carries the mark `pano-agent/MIRROR`, and nothing without it is ever removed.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from pano_glue.errors import PanoError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "pano-agent/"  # and the mirror's name: in aliases, filter names and socket names
+HANDLE = 0x70616E6F  # "pano"
+INGRESS, EGRESS = range(2)
+PARENTS = ("ffff:fff2", "ffff:fff3")  # clsact's ingress and egress
+NO_ARP = 0x80
+MULTICAST = 0x1000
+BIGGEST_MTU = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of the namespace."""
+
+    index: int
+    name: str
+    alias: str
+    link_type: int  # ARPHRD_*
+
+    @property
+    def owner(self) -> str:
+        """The mirror of the agent that made this interface; empty when somebody else did."""
+        return self.alias.removeprefix(MARK) if self.alias.startswith(MARK) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFilter:
+    """A clsact filter that an agent added."""
+
+    index: int  # of the interface
+    direction: int
+    priority: int
+    label: str
+
+
+class Network:
+    """The network namespace that the calling thread was in when this was made."""
+
+    def __init__(self) -> None:
+        """Open a netlink socket."""
+        self._netlink = IPRoute()
+
+    def close(self) -> None:
+        """Close the netlink socket."""
+        self._netlink.close()
+
+    def interfaces(self) -> Iterator[Interface]:
+        """List the interfaces."""
+        for link in self._netlink.get_links():
+            yield Interface(
+                index=link["index"],
+                name=link.get("ifname"),
+                alias=link.get("ifalias") or "",
+                link_type=link["ifi_type"],
+            )
+
+    def find(self, name: str) -> Interface | None:
+        """Find an interface by name."""
+        return next((link for link in self.interfaces() if link.name == name), None)
+
+    def make_mirror(self, name: str) -> Interface:
+        """Create the mirror: up, silent, and with room for packets of any size.
+
+        A dummy where the kernel has them, else one end of a veth pair.
+
+        Raises:
+            PanoError: when the name belongs to somebody else's interface, or we may not.
+        """
+        if self.find(name):
+            raise PanoError(
+                f"an interface {name} exists and is not pano-agent's", "name another --mirror"
+            )
+        try:
+            for one in self._add_mirror(name):
+                self._silence(one, owner=name)
+        except NetlinkError as error:
+            if error.code != errno.EPERM:
+                raise
+            raise PanoError(
+                f"no permission to create {name}", "run as root, or with CAP_NET_ADMIN"
+            ) from error
+        made = self.find(name)
+        if made is None:
+            raise PanoError(f"{name} vanished while it was set up", "start again")
+        return made
+
+    def _add_mirror(self, name: str) -> list[str]:
+        peer = f"{name[:13]}-p"
+        try:
+            self._netlink.link("add", ifname=name, kind="dummy")
+        except NetlinkError as error:
+            if error.code != errno.EOPNOTSUPP:
+                raise
+            self._netlink.link("add", ifname=name, kind="veth", peer=peer)
+            return [peer, name]
+        return [name]
+
+    def _silence(self, name: str, owner: str) -> None:
+        index = self._netlink.link_lookup(ifname=name)[0]
+        self._netlink.link("set", index=index, ifalias=MARK + owner, mtu=BIGGEST_MTU)
+        ipv6 = Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6"
+        if ipv6.exists():
+            ipv6.write_text("1")
+        self._netlink.link("set", index=index, flags=NO_ARP, change=NO_ARP | MULTICAST)
+        self._netlink.link("set", index=index, state="up")
+
+    def remove_interface(self, index: int) -> None:
+        """Remove an interface, if it is still there."""
+        with suppress(NetlinkError):
+            self._netlink.link("del", index=index)
+
+    def add_clsact(self, index: int) -> bool:
+        """Give an interface a clsact; False when it has one."""
+        try:
+            self._netlink.tc("add", "clsact", index)
+        except NetlinkError as error:
+            if error.code != errno.EEXIST:
+                raise
+            return False
+        return True
+
+    def add_filter(self, index: int, direction: int, program: int, label: str) -> None:
+        """Add a direct-action filter before those that are there; `label` says whose it is."""
+        self._netlink.tc(
+            "add-filter",
+            "bpf",
+            index,
+            HANDLE,
+            fd=program,
+            name=MARK + label,
+            parent=PARENTS[direction],
+            direct_action=True,
+            classid=1,
+        )
+
+    def own_filters(self, index: int) -> Iterator[OwnFilter]:
+        """List an interface's filters that an agent added."""
+        for direction in range(len(PARENTS)):
+            for one in self._filters(index, direction):
+                name = one.get_nested("TCA_OPTIONS", "TCA_BPF_NAME") or ""
+                if one["handle"] == HANDLE and name.startswith(MARK):
+                    yield OwnFilter(index, direction, one["info"] >> 16, name.removeprefix(MARK))
+
+    def remove_filter(self, one: OwnFilter) -> None:
+        """Remove a filter that an agent added."""
+        with suppress(NetlinkError):
+            self._netlink.tc(
+                "del-filter",
+                "bpf",
+                one.index,
+                HANDLE,
+                parent=PARENTS[one.direction],
+                prio=one.priority,
+            )
+
+    def remove_empty_clsact(self, index: int) -> None:
+        """Remove an interface's clsact, unless somebody has a filter there."""
+        if not any(any(self._filters(index, direction)) for direction in range(len(PARENTS))):
+            with suppress(NetlinkError):
+                self._netlink.tc("del", "clsact", index)
+
+    def _filters(self, index: int, direction: int) -> Iterator[Any]:
+        major, minor = (int(part, 16) for part in PARENTS[direction].split(":"))
+        with suppress(NetlinkError):
+            yield from self._netlink.get_filters(index, parent=major << 16 | minor)

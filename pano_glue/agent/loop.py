@@ -1,0 +1,94 @@
+"""From the first attachment to the last: waits for interfaces, questions and signals."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+from pano_glue.errors import PanoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pano_glue.agent.agent import Agent
+    from pano_glue.agent.control import ControlSocket
+
+LINK_CHANGES = 1  # RTMGRP_LINK
+ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
+    """Start the agent, say so, serve until a signal to end, and stop it."""
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        stack.callback(control.close)
+        endings = stack.enter_context(_ending_signals())
+        # Listen for changes before the first look, so that none falls between.
+        changes = stack.enter_context(_link_changes())
+        stack.callback(agent.stop)
+        agent.start()
+        names = ", ".join(agent.interface_names())
+        print(f"pano-agent: mirroring {names} to {mirror}", file=sys.stderr, flush=True)
+        notify_systemd("READY=1")
+        steps: dict[Any, Callable[[], object]] = {
+            control: lambda: control.serve_one(lambda request: _answer(agent, request)),
+            changes: lambda: _look_again(agent, changes),
+        }
+        selector.register(endings, selectors.EVENT_READ)
+        for source in steps:
+            selector.register(source, selectors.EVENT_READ)
+        while True:
+            ready = [key.fileobj for key, _ in selector.select()]
+            if endings in ready:
+                return
+            for source in ready:
+                steps[source]()
+
+
+def _answer(agent: Agent, request: dict[str, Any]) -> dict[str, Any]:
+    if request.get("ask") == "status":
+        return agent.status()
+    raise PanoError(f"unknown question {request}", "use the pano-agent of the same version")
+
+
+def _ending_signals() -> socket.socket:
+    """Return a socket that becomes readable when a signal asks us to end."""
+    readable, written = socket.socketpair()
+    written.settimeout(0)
+    signal.set_wakeup_fd(written.detach())
+    for ending in ENDINGS:
+        signal.signal(ending, lambda *_: None)
+    return readable
+
+
+def _link_changes() -> socket.socket:
+    """Return a netlink socket that becomes readable when interfaces come, go or change."""
+    changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    changes.bind((0, LINK_CHANGES))
+    changes.settimeout(0)
+    return changes
+
+
+def _look_again(agent: Agent, changes: socket.socket) -> None:
+    # What is in the messages does not matter, and a full queue (ENOBUFS) loses nothing:
+    # the list of interfaces is read anew.
+    with suppress(OSError):
+        while changes.recv(65536):
+            pass
+    agent.look_again()
+
+
+def notify_systemd(state: str) -> None:
+    """Tell the service manager, if one started us (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier, suppress(OSError):
+        notifier.connect(address)
+        notifier.send(state.encode())
