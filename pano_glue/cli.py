@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from pano_glue.bridge import cli as bridge
 from pano_glue.shell import run_command
 
 app = typer.Typer(
@@ -14,6 +15,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+app.command()(bridge.run)
+app.command()(bridge.replay)
+app.command()(bridge.doctor)
 
 
 def main() -> None:

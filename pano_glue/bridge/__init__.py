@@ -1,0 +1,1 @@
+"""From sources to /metrics: counting, serving, and committing what was scraped."""

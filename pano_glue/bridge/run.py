@@ -1,0 +1,163 @@
+"""`pano-bridge run`: one thread per source, a page for scrapers, and a clean end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from pano_glue.bridge.check import check_log
+from pano_glue.bridge.counting import Counting, Mark, Scrape
+from pano_glue.bridge.server import MetricsServer, tls_context
+from pano_glue.errors import SettingError
+from pano_glue.sources import Source, SourceContext, open_source, parse_uri
+from pano_glue.sources.log import topic_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pano_glue.config import Config, Settings
+
+DRAIN = 30.0  # seconds for the sources to hand over what can be read
+
+
+class BridgeRun:
+    """A running bridge: reads, counts, serves and commits until it is told to stop."""
+
+    def __init__(self, config: Config) -> None:
+        """Open the sources and bind the address; nothing is read yet.
+
+        Raises:
+            SettingError: when a setting cannot be used.
+        """
+        self.counting = Counting(config)
+        self.done = Event()
+        self._applied = config.bridge.commit == "applied"
+        self._failure: BaseException | None = None
+        self._commits = Lock()
+        self._committed: dict[str, Mark] = {}
+        state_dir = _claim(config.bridge.state_dir) if config.bridge.state_dir else None
+        context = SourceContext(state_dir, self.counting.ledger, config)
+        self._check_logs(config)
+        self._sources = {
+            source.name: source
+            for source in (open_source(uri, context) for uri in config.bridge.sources)
+        }
+        if not self._sources:
+            raise SettingError("no source", "name one: --source log:PATH (see docs/bridge.md)")
+        if len(self._sources) < len(config.bridge.sources):
+            raise SettingError("--source: the same source stands twice", "name each once")
+        self.tls = tls_context(config.tls)
+        self.server = MetricsServer(
+            config.bridge.listen,
+            lambda openmetrics: self.counting.scrape(openmetrics=openmetrics),
+            self._answered,
+            self.tls,
+        )
+
+    def serve(self) -> None:
+        """Read, count and serve until `done` is set; then drain.
+
+        Raises:
+            PanoError: when a source cannot go on.
+        """
+        threads = [
+            Thread(target=self._read, args=(source,), name=name, daemon=True)
+            for name, source in self._sources.items()
+        ]
+        Thread(target=self.server.serve_forever, name="metrics", daemon=True).start()
+        for thread in threads:
+            thread.start()
+        print(f"pano-bridge: serving {self.server.url}", file=sys.stderr, flush=True)
+        self.done.wait()
+        for source in self._sources.values():
+            source.stop()
+        for thread in threads:
+            thread.join(DRAIN)
+        self.server.shutdown()
+        with self._commits:
+            for source in self._sources.values():
+                source.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _check_logs(self, config: Config) -> None:
+        for uri in map(parse_uri, config.bridge.sources):
+            path = Path(uri.target)
+            if uri.scheme == "log" and path.is_file():
+                topic = uri.options.get("topic") or topic_of(path)
+                check_log(path, topic, config.limits.line_bytes, self.counting.protocols)
+
+    def _read(self, source: Source) -> None:
+        self.counting.ledger.open(source.name)
+        try:
+            for batch in source.batches():
+                mark = self.counting.apply(source.name, batch)
+                if self._applied:
+                    self._commit(source, mark)
+        except BaseException as error:  # noqa: BLE001 - raised again by `serve`, with its traceback
+            self._failure = error
+            self.done.set()
+
+    def _answered(self, scrape: Scrape) -> None:
+        if self._applied:
+            return
+        for name, mark in scrape.marks.items():
+            self._commit(self._sources[name], mark)
+
+    def _commit(self, source: Source, mark: Mark) -> None:
+        """Make a mark durable, unless a newer one is."""
+        with self._commits:
+            before = self._committed.get(source.name)
+            if mark.position is None or (before and before.records >= mark.records):
+                return
+            try:
+                source.commit(mark.position)
+            except OSError as error:
+                self.counting.ledger.commit_failed(source.name)
+                print(
+                    f"pano-bridge: {source.name}: its position could not be stored: "
+                    f"{error.strerror}; trying again with the next scrape",
+                    file=sys.stderr,
+                )
+                return
+            self._committed[source.name] = mark
+        self.counting.committed(source.name, mark)
+
+
+def run_bridge(load: Callable[[], Settings]) -> None:
+    """Run the bridge with the settings that `load` gives until SIGTERM or SIGINT.
+
+    Raises:
+        PanoError: when a setting cannot be used or a source cannot go on.
+    """
+    bridge = BridgeRun(load().config)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: bridge.done.set())
+    bridge.serve()
+
+
+def _claim(state_dir: str) -> Path:
+    """Make the state directory ours until we end.
+
+    Raises:
+        SettingError: when it cannot be written or another bridge has it.
+    """
+    folder = Path(state_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Left open, so that the lock ends with the process, however it ends.
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        cure = "name a folder that can be written"
+        raise SettingError(f"--state-dir {state_dir}: {error.strerror}", cure) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        cure = "stop it, or give each bridge a folder of its own"
+        raise SettingError(f"--state-dir {state_dir}: another bridge has it", cure) from error
+    return folder

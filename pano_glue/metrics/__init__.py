@@ -1,0 +1,1 @@
+"""Bounded counters, histograms and sketches, and their text for Prometheus."""

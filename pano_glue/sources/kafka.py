@@ -1,0 +1,130 @@
+"""Kafka topics, read in a consumer group: `kafka://host:port[,host:port]/topic[,topic]`.
+
+Options: `group=NAME` (default `pano-bridge`; bridges of one group share the partitions) and
+`log=NAME` (which log untagged values are of; by default the topic's name tells). Offsets are
+committed only by `commit`; what a rebalance does is told in `kafka.offsets`.
+"""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING, cast
+
+from pano_glue.errors import SettingError
+from pano_glue.kafka.address import parse_address
+from pano_glue.kafka.client import KafkaAwayError, open_library
+from pano_glue.kafka.offsets import Offsets
+from pano_glue.kafka.values import cut_long_lines, lines_by_log
+from pano_glue.sources import reject_unknown_options
+from pano_glue.sources.backoff import Backoff
+from pano_glue.sources.base import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pano_glue.kafka.address import Address
+    from pano_glue.kafka.client import Consumer, Fetched, Library, Partition
+    from pano_glue.sources.base import SourceContext, SourceUri
+
+POLL_SECONDS = 0.25
+
+
+def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
+    """Make the source for a `kafka:` URI.
+
+    Raises:
+        SettingError: for a wrong address or option, or when no Kafka library is installed.
+    """
+    reject_unknown_options(uri, {"group", "log"})
+    address = parse_address(uri.target, f"--source {uri.name}")
+    if not address.topics:
+        raise SettingError(f"--source {uri.name}: no topic", "write kafka://host:port/topic")
+    return KafkaSource(uri, address, context, open_library(), Offsets())
+
+
+class KafkaSource:
+    """Topics of one Kafka, read as a member of a consumer group."""
+
+    def __init__(
+        self,
+        uri: SourceUri,
+        address: Address,
+        context: SourceContext,
+        library: Library,
+        offsets: Offsets,
+    ) -> None:
+        """Read through `library`; the bookkeeping is in `offsets`."""
+        self.name = uri.name
+        self._address = address
+        self._group = uri.options.get("group") or "pano-bridge"
+        self._log = uri.options.get("log")
+        self._context = context
+        self._library = library
+        self._offsets = offsets
+        self._consumer: Consumer | None = None
+        self._stop = Event()
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what comes in. After `stop` nothing more: what is not read is read next time."""
+        backoff = Backoff(self._stop)
+        while not self._stop.is_set():
+            try:
+                self._consumer = self._library.open_consumer(
+                    *self._address, self._group, self._context.config.kafka, self._offsets
+                )
+                backoff.reset()
+                yield from self._consume(self._consumer)
+            except KafkaAwayError:
+                self._disconnect()
+                backoff.wait()
+
+    def commit(self, position: object) -> None:
+        """Commit what `position` holds of the partitions that are still ours."""
+        self._offsets.scrape(cast("Mapping[Partition, int]", position))
+        due = self._offsets.due()
+        if not due:
+            return
+        if self._consumer is None:
+            raise KafkaAwayError(f"{self.name}: not connected")
+        self._consumer.commit(due)
+        self._offsets.commit(due)
+
+    def stop(self) -> None:
+        """End `batches` after what is being counted; partitions are kept for the last scrape."""
+        self._stop.set()
+        self._offsets.close()
+
+    def close(self) -> None:
+        """Leave the group; what was not scraped is not committed."""
+        self._offsets.close()
+        self._disconnect()
+
+    def _consume(self, consumer: Consumer) -> Iterator[Batch]:
+        up: bool | None = None
+        while not self._stop.is_set():
+            polled = consumer.poll(POLL_SECONDS)
+            now_up = bool(polled) or consumer.reachable()
+            if now_up is not up:
+                up = now_up
+                self._context.ledger.connection(self.name, up=up)
+            for fetched in map(self._offsets.fresh, polled):
+                if fetched.values:
+                    yield from self._batches_of(fetched)
+
+    def _batches_of(self, fetched: Fetched) -> Iterator[Batch]:
+        before = self._offsets.position()
+        self._offsets.count(fetched)
+        logs = list(lines_by_log(self._log or fetched.partition.topic, fetched.values).items())
+        limit = self._context.config.limits.line_bytes
+        for log, lines in logs:
+            if max(map(len, fetched.values)) > limit:
+                lines = cut_long_lines(lines, limit)  # noqa: PLW2901
+            last = log == logs[-1][0]
+            yield Batch(log, lines, self._offsets.position() if last else before)
+
+    def _disconnect(self) -> None:
+        self._context.ledger.connection(self.name, up=False)
+        self._offsets.lose_all()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None

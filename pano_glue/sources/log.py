@@ -1,0 +1,166 @@
+"""A log file, followed through rotation, truncation and restarts; `log:-` is a pipe on stdin.
+
+`log:PATH?archive=DIR&topic=NAME`. The log's name (`dns` in `dns.log`) chooses the protocol unless
+`topic` says it. A rotated log is found beside the live one and in `archive`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, cast
+
+from pano_glue.errors import PanoError, SettingError
+from pano_glue.sources import reject_unknown_options
+from pano_glue.sources.base import Batch
+from pano_glue.sources.log_file import JsonLines, LogFile
+from pano_glue.sources.log_position import LogPosition, PositionFile
+from pano_glue.sources.log_rotation import Rotation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+
+    from pano_glue.sources.base import SourceContext, SourceUri
+
+POLL = 0.1  # seconds between looks at a file that has nothing new
+TOPICS = ("dns", "pano_stats")
+
+
+def open_source(uri: SourceUri, context: SourceContext) -> LogSource | PipeSource:
+    """Make the source for a `log:` URI.
+
+    Raises:
+        SettingError: for an unknown option, or a path whose folder does not exist.
+    """
+    reject_unknown_options(uri, {"archive", "topic"})
+    topic = uri.options.get("topic") or topic_of(Path(uri.target))
+    if uri.target == "-":
+        return PipeSource(uri.name, topic, context.config.limits.line_bytes)
+    path = Path(uri.target)
+    if path.is_dir() or not path.parent.is_dir():
+        raise SettingError(f"--source {uri.name}: no such file", "name a log in an existing folder")
+    archive = uri.options.get("archive")
+    if archive and not Path(archive).is_dir():
+        raise SettingError(f"--source {uri.name}: archive={archive} is no folder", "name one")
+    rotation = Rotation(path, Path(archive) if archive else None)
+    return LogSource(uri.name, topic, rotation, context)
+
+
+def topic_of(path: Path) -> str:
+    """Tell a log's topic by its name: `pano_stats.log`, `dns-24-11-22_10.00.00.log.gz`."""
+    for topic in TOPICS:
+        if path.name.startswith((f"{topic}.", f"{topic}-")):
+            return topic
+    return TOPICS[0]
+
+
+class LogSource:
+    """One log on disk, with a position that survives restarts."""
+
+    def __init__(self, name: str, topic: str, rotation: Rotation, context: SourceContext) -> None:
+        """Read `rotation.path` and what it was rotated to, from the stored position on."""
+        self.name = name
+        self._topic = topic
+        self._rotation = rotation
+        self._limit = context.config.limits.line_bytes
+        self._stop = Event()
+        self._positions = PositionFile(context.state_dir, name) if context.state_dir else None
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield what is new, waiting for more, until `stop`."""
+        log = self._first()
+        while log is not None:
+            if log.truncated():
+                log = self._reopen(log)
+            elif lines := self._next(log):
+                yield Batch(self._topic, lines, log.position())
+            elif later := self._rotation.after(log):
+                # What the writer put into the old file before it moved on comes first.
+                if lines := self._next(log) or log.lines.rest():
+                    yield Batch(self._topic, lines, log.position())
+                else:
+                    log.close()
+                    log = LogFile(later, self._limit)
+            elif self._stop.wait(POLL):
+                log.close()
+                return
+
+    def commit(self, position: object) -> None:
+        """Store `position`.
+
+        Raises:
+            OSError: when the state directory cannot be written.
+        """
+        if self._positions is not None and isinstance(position, LogPosition):
+            self._positions.store(position)
+
+    def stop(self) -> None:
+        """Let `batches` end at the file's end."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Nothing outlives `batches`."""
+
+    def _first(self) -> LogFile | None:
+        position = self._positions.load() if self._positions else None
+        if position is not None:
+            found = self._rotation.find(position)
+            if found is not None:
+                return LogFile(found, self._limit, position)
+            print(
+                f"pano-bridge: {self.name}: the file read last was not found again; "
+                "what it held after the last scrape is lost, reading on with the live log",
+                file=sys.stderr,
+            )
+        while not self._rotation.path.exists():
+            if self._stop.wait(POLL):
+                return None
+        return LogFile(self._rotation.path, self._limit)
+
+    def _reopen(self, log: LogFile) -> LogFile:
+        """Go on in the copy that was made before the truncation, else at the new beginning."""
+        log.close()
+        found = self._rotation.find(log.last) if log.last else None
+        if found is not None:
+            return LogFile(found, self._limit, log.last)
+        return LogFile(self._rotation.path, self._limit)
+
+    def _next(self, log: LogFile) -> bytes:
+        """Read on; a damaged archive ends where its damage begins."""
+        try:
+            return log.lines.next()
+        except PanoError as error:
+            if not log.compressed:
+                raise
+            print(f"pano-bridge: {error}", file=sys.stderr)
+            return b""
+
+
+class PipeSource:
+    """Lines on standard input; they cannot be read again."""
+
+    def __init__(self, name: str, topic: str, limit: int) -> None:
+        """Read `sys.stdin`."""
+        self.name = name
+        self._topic = topic
+        self._limit = limit
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield lines as they come, until the pipe's writer ends."""
+        stdin = cast("BufferedReader", sys.stdin.buffer)
+        lines = JsonLines("stdin", stdin.read1, self._limit)
+        while made := lines.next():
+            yield Batch(self._topic, made)
+        if made := lines.rest():
+            yield Batch(self._topic, made)
+
+    def commit(self, position: object) -> None:
+        """A pipe has no positions."""
+
+    def stop(self) -> None:
+        """A pipe ends when its writer does."""
+
+    def close(self) -> None:
+        """Nothing is held."""
