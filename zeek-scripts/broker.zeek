@@ -1,0 +1,165 @@
+##! Records to other programs, in batches, over Broker and WebSocket.
+
+@load base/frameworks/broker
+@load base/frameworks/cluster
+@load ./main
+@load ./stats
+
+module PANO;
+
+export {
+	## One batch of records, published to ``pano/<log>``.
+	##
+	## sensor: :zeek:see:`PANO::sensor`.
+	##
+	## seq: 1 for the sensor's first batch of this log, then one more each time: a gap
+	##      is a loss that can be counted.
+	##
+	## log: The log's name, ``dns`` or ``pano_stats``.
+	##
+	## ndjson: The records, one JSON object a line, as in the log file.
+	global batch: event(sensor: string, seq: count, log: string, ndjson: string);
+
+	## Listen for Broker subscribers on this port; 0/tcp for not at all.
+	##
+	## Example: ``redef PANO::broker_port = 9999/tcp;``
+	const broker_port = 0/tcp &redef;
+
+	## Listen for WebSocket subscribers on this port; 0/tcp for not at all.
+	##
+	## Example: ``redef PANO::websocket_port = 9997/tcp;``
+	const websocket_port = 0/tcp &redef;
+
+	## Listen on this address.
+	##
+	## Example: ``redef PANO::listen_address = 0.0.0.0;``
+	const listen_address = 127.0.0.1 &redef;
+
+	## Publish although this process does not listen: a cluster's workers, whose
+	## subscribers come by way of another node.
+	##
+	## Example: ``redef PANO::publish_always = T;``
+	const publish_always = F &redef;
+
+	## Records in one batch at most.
+	##
+	## Example: ``redef PANO::batch_records = 500;``
+	option batch_records = 100;
+
+	## How long a record waits for its batch to fill at most.
+	##
+	## Example: ``redef PANO::batch_interval = 1sec;``
+	option batch_interval = 250msec;
+}
+
+# Records that wait to be published, and batches published so far, by log.
+global lines: table[string] of string_vec;
+global batches: table[string] of count &default=0;
+
+# Omitted columns are cut out of the finished text; inside a string, JSON escapes quotes.
+global omitted: pattern;
+
+function send_batch(log: string)
+	{
+	if ( |lines[log]| == 0 )
+		return;
+
+	local ndjson = join_string_vec(lines[log], "\n");
+	lines[log] = vector();
+
+	if ( |omit| > 0 )
+		ndjson = gsub(ndjson, omitted, "");
+
+	++totals$batches;
+	++batches[log];
+@ifdef ( Cluster::publish )
+	Cluster::publish("pano/" + log, batch, sensor, batches[log], log, ndjson);
+@else
+	Broker::publish("pano/" + log, batch, sensor, batches[log], log, ndjson);
+@endif
+	}
+
+function add_line(log: string, line: string)
+	{
+	if ( log !in lines )
+		lines[log] = vector();
+
+	lines[log] += line;
+
+	if ( |lines[log]| >= batch_records )
+		send_batch(log);
+	}
+
+# Logs flatten the connection's id; to_json() nests it.
+function flat_json(info: Info): string
+	{
+	local id = info$id;
+	local nested = to_json(info, T, /^_/, T);
+	return fmt("{\"ts\":%.6f,\"uid\":\"%s\",\"id.orig_h\":\"%s\",\"id.orig_p\":%d,\"id.resp_h\":\"%s\",\"id.resp_p\":%d,%s",
+	    info$ts, info$uid, id$orig_h, id$orig_p, id$resp_h, id$resp_p,
+	    nested[strstr(nested, "\"proto\":") - 1 :]);
+	}
+
+event log_dns(info: Info) &group="PANO batches"
+	{
+	add_line("dns", flat_json(info));
+	}
+
+event log_stats(row: Stats) &group="PANO batches"
+	{
+	add_line("pano_stats", to_json(row, T, /^_/, T));
+	}
+
+event send_batches()
+	{
+	for ( log, _ in lines )
+		send_batch(log);
+	}
+
+event batches_due() &group="PANO batches"
+	{
+	if ( zeek_is_terminating() )
+		return;
+
+	event send_batches();
+	schedule batch_interval { batches_due() };
+	}
+
+event zeek_init()
+	{
+	if ( ! publish_always && broker_port == 0/tcp && websocket_port == 0/tcp )
+		{
+		disable_event_group("PANO batches");
+		return;
+		}
+
+	local names: string_vec;
+
+	for ( field in omit )
+		names += field;
+
+	omitted = string_to_pattern(fmt(
+	    ",\"(%s)\":(\"([^\"\\\\]|\\\\.)*\"|\\[[^]]*\\]|[^],}\"[]+)",
+	    join_string_vec(names, "|")), F);
+
+	if ( broker_port != 0/tcp )
+		Broker::listen(cat(listen_address), broker_port);
+
+	if ( websocket_port != 0/tcp )
+		{
+@ifdef ( Cluster::listen_websocket )
+		Cluster::listen_websocket([$listen_addr=listen_address,
+		    $listen_port=websocket_port]);
+@else
+		Broker::listen_websocket(cat(listen_address), websocket_port);
+@endif
+		}
+
+	schedule batch_interval { batches_due() };
+	}
+
+# The last transactions are logged when Zeek ends; their events are ahead of this one.
+event zeek_done() &priority=-100
+	{
+	event send_batches();
+	}

@@ -1,0 +1,40 @@
+##! Records to Kafka, one message each, through the plugin Seiso::Kafka.
+
+@load ./main
+@load ./stats
+
+module PANO;
+
+export {
+	## Send dns.log and pano_stats to the Kafka topics ``dns`` and ``pano_stats`` too. The
+	## plugin's own settings say where Kafka is.
+	##
+	## Example::
+	##
+	##     redef PANO::kafka = T;
+	##     redef Kafka::kafka_conf = table(["metadata.broker.list"] = "kafka:9092");
+	const kafka = F &redef;
+}
+
+@ifdef ( Log::WRITER_KAFKAWRITER )
+function add_kafka_filter(id: Log::ID, topic: string)
+	{
+	Log::add_filter(id, [$name="pano-kafka", $writer=Log::WRITER_KAFKAWRITER,
+	    $exclude=omit, $config=table(["topic_name"] = topic)]);
+	}
+
+event zeek_init()
+	{
+	if ( ! kafka )
+		return;
+
+	add_kafka_filter(LOG, "dns");
+	add_kafka_filter(STATS_LOG, "pano_stats");
+	}
+@else
+event zeek_init()
+	{
+	if ( kafka )
+		Reporter::fatal("PANO::kafka needs the plugin Seiso::Kafka: install it with zkg, and in bare mode name it on the command line, 'zeek -b Seiso::Kafka ...'");
+	}
+@endif

@@ -1,0 +1,17 @@
+##! Global settings of a dedicated sensor, a Zeek that does nothing but this package.
+##! Loaded in bare mode only; beside other scripts load it by name if you want it.
+
+# A packet mirrored on its way out has no checksum yet: the network card adds it.
+redef ignore_checksums = T;
+
+# Whole packets, even those that segmentation offload has not cut up yet: 64 KB and headers.
+redef Pcap::snaplen = 262144;
+
+# EDNS travels in the additional section, which Zeek skips unless told otherwise.
+redef dns_skip_all_addl = F;
+
+# A reply alone shows who the server is.
+redef likely_server_ports += {
+	53/udp,
+	53/tcp
+};

@@ -1,0 +1,120 @@
+##! The ledger: what came in, what became of it, and what went out, every few seconds.
+
+@load ./main
+@load ./waiting
+
+module PANO;
+
+export {
+	redef enum Log::ID += { STATS_LOG };
+
+	## Decides which rows of pano_stats are written.
+	global log_policy_stats: Log::PolicyHook;
+
+	## How often the totals are written; 0 for only once, at the end.
+	##
+	## Example: ``redef PANO::stats_interval = 1min;``
+	option stats_interval = 10sec;
+
+	## Totals since start, but for *pending*. Always true: ``dns_queries`` is ``answered +
+	## timeouts + retransmits + pending``, ``dns_responses`` is ``answered + late + orphans +
+	## duplicate_replies + continued_replies``, give or take replies held for a second.
+	type Stats: record {
+		## When this was written.
+		ts: time &log;
+		## Who counted.
+		sensor: string &log;
+		## Packets that Zeek received.
+		packets_received: count &log;
+		## Packets that were lost before Zeek could read them.
+		packets_dropped: count &log;
+		## Bytes that Zeek received.
+		bytes_received: count &log;
+		## Query messages.
+		dns_queries: count &log;
+		## Reply messages.
+		dns_responses: count &log;
+		## Transactions by outcome.
+		answered: count &log;
+		timeouts: count &log;
+		late: count &log;
+		orphans: count &log;
+		## Queries repeated before their reply: no transactions of their own.
+		retransmits: count &log;
+		## Second and further replies to one query: no records of their own.
+		duplicate_replies: count &log;
+		## Second and further messages of a zone transfer.
+		continued_replies: count &log;
+		## Messages that are not queries (NOTIFY, UPDATE and so on).
+		other_opcodes: count &log;
+		## Complaints of Zeek's DNS parser.
+		malformed: count &log;
+		## Queries that wait for their reply now.
+		pending: count &log;
+		## Timeouts that left early, because of :zeek:see:`PANO::max_pending`.
+		evicted: count &log;
+		## Transactions that :zeek:see:`PANO::transaction` vetoed.
+		vetoed: count &log;
+		## Records written to dns.log.
+		records_logged: count &log;
+		## Batches published over Broker or WebSocket.
+		batches_sent: count &log;
+	};
+
+	## Raised for each row that is logged.
+	global log_stats: event(row: Stats);
+}
+
+# Zeek's complaints that do not mean a broken message.
+const harmless = set("DNS_unknown_opcode", "DNS_RR_unknown_type");
+
+global other_opcodes = 0;
+global malformed = 0;
+
+function write_stats()
+	{
+	local net = get_net_stats();
+
+	Log::write(STATS_LOG, Stats($ts=network_time(), $sensor=sensor,
+	    $packets_received=net$pkts_recvd, $packets_dropped=net$pkts_dropped,
+	    $bytes_received=net$bytes_recvd, $dns_queries=totals$queries,
+	    $dns_responses=totals$responses, $answered=totals$answered,
+	    $timeouts=totals$timeouts, $late=totals$late,
+	    $orphans=totals$orphans, $retransmits=totals$retransmits,
+	    $duplicate_replies=totals$duplicates,
+	    $continued_replies=totals$continued, $other_opcodes=other_opcodes,
+	    $malformed=malformed, $pending=waiting(), $evicted=totals$evicted,
+	    $vetoed=totals$vetoed, $records_logged=totals$logged,
+	    $batches_sent=totals$batches));
+	}
+
+event stats_due()
+	{
+	if ( zeek_is_terminating() )
+		return;
+
+	write_stats();
+	schedule stats_interval { stats_due() };
+	}
+
+event zeek_init() &priority=5
+	{
+	create_log(STATS_LOG, [$columns=Stats, $ev=log_stats, $path="pano_stats",
+	    $policy=log_policy_stats]);
+
+	if ( stats_interval > 0sec )
+		schedule stats_interval { stats_due() };
+	}
+
+event conn_weird(name: string, c: connection, addl: string)
+	{
+	if ( name == "DNS_unknown_opcode" )
+		++other_opcodes;
+	else if ( starts_with(name, "DNS_") && name !in harmless )
+		++malformed;
+	}
+
+event zeek_done() &priority=-10
+	{
+	write_stats();
+	}
