@@ -42,7 +42,7 @@ class Options:
     folder: Path | None
 
 
-def up(options: Options) -> None:
+def run_pipeline(options: Options) -> None:
     """Run the pipeline until Ctrl-C, SIGTERM or the end of `--seconds`.
 
     Raises:

@@ -1,0 +1,71 @@
+"""`pano-bridge up --lab`: everybody counts what dnsperf counted, and nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.live import host_state, lab_command, processes_of, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.lab.live import Live
+
+TIMEOUT_SECONDS = 150
+
+
+@pytest.mark.parametrize("analyzer", ["zeek", "tshark"])
+@pytest.mark.usefixtures("lab_tools")
+def test_every_stage_agrees_with_dnsperf(
+    analyzer: str, require: Callable[[str], str], tmp_path: Path
+) -> None:
+    require(analyzer)
+    before = host_state()
+    argv, _ = lab_command(tmp_path, "--analyzer", analyzer, "--seconds", "5", "--json")
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["agree"] is True
+    assert report["analyzer"] == analyzer
+    assert report[analyzer] is not None
+    resolvers = {each["server"]: each for each in report["resolvers"]}
+    assert set(resolvers) == {"fast", "slow"}
+    for name, each in resolvers.items():
+        printed = [path.read_text() for path in tmp_path.glob(f"{name}-*.log")]
+        assert each["pano"]["queries"] == sum(_number(text, "Queries sent") for text in printed)
+        assert each["pano"]["responses"] == sum(
+            _number(text, "Queries completed") for text in printed
+        )
+        assert each["pano"]["timeouts"] == sum(_number(text, "Queries lost") for text in printed)
+        assert each["pano"]["rcodes"] == each["dnsperf"]["rcodes"]
+        assert report["prometheus"][name] == each["pano"]
+    assert resolvers["slow"]["pano"]["timeouts"] > 0
+    assert {"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED"} <= set(
+        resolvers["fast"]["pano"]["rcodes"]
+    )
+    assert report["agent"]["matched"] == report["agent"]["mirrored"] > 0
+    assert report["agent"]["error"] == 0
+    assert host_state() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_stays_behind(live: Live, number: signal.Signals) -> None:
+    before = host_state()
+    assert processes_of(live.folder)
+    live.process.send_signal(number)
+    live.process.wait(60)
+    wait_until(lambda: not processes_of(live.folder), 30, "every stage ends")
+    assert host_state() == before
+
+
+def _number(printed: str, what: str) -> int:
+    (line,) = (line for line in printed.splitlines() if line.strip().startswith(f"{what}:"))
+    return int(line.split(":")[1].split()[0])
