@@ -5,19 +5,20 @@
  * Attached at tcx or clsact, before any neighbour. It never writes to the packet that
  * passes and always lets it go on: on any doubt a packet is simply not mirrored.
  */
+#include "ceiling.h"
+#include "choice.h"
 #include "mirror.h"
+#include "once.h"
 #include "packet.h"
+#include "tunnel.h"
 
 #define NEXT_PROGRAM -1 /* TCX_NEXT and TC_ACT_UNSPEC: whoever comes next decides */
 #define TC_ACT_SHOT 2
 #define MAX_HOOKS 4096
-#define MAX_DATAGRAMS 16384
 #define ENOMEM 12
 #define EINVAL 22
-#define ENETDOWN 100
 
-const volatile struct pano_devices devices SEC(".rodata.devices");
-struct pano_choice choice SEC(".data.choice");
+struct pano_devices devices SEC(".data.devices");
 
 /* User space makes an entry for each hook before it attaches there. */
 struct {
@@ -27,99 +28,112 @@ struct {
 	__type(value, struct pano_counters);
 } counters SEC(".maps");
 
-struct datagram {
-	struct address source, destination;
-	__u32 identification;
-	__u32 transport;
-};
-
-/* Datagrams whose first fragment was chosen; the others carry no ports. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, MAX_DATAGRAMS);
-	__type(key, struct datagram);
-	__type(value, __u8);
-} datagrams SEC(".maps");
-
-static __always_inline bool port_chosen(__u16 port)
+static __always_inline bool to_sensor(const struct packet *packet)
 {
-	return choice.ports[port / 64] & (1ULL << (port % 64));
-}
-
-static __always_inline bool fragment_chosen(const struct packet *packet, bool first)
-{
-	struct datagram datagram = {
-		.source = packet->source,
-		.destination = packet->destination,
-		.identification = packet->identification,
-		.transport = packet->transport,
-	};
-	__u8 seen = 1;
-
-	if (!first)
-		return bpf_map_lookup_elem(&datagrams, &datagram);
-	bpf_map_update_elem(&datagrams, &datagram, &seen, BPF_ANY);
-	return true;
+	return devices.onward && packet->destination.words[0] == devices.sensor.words[0] &&
+	       packet->destination.words[1] == devices.sensor.words[1] &&
+	       packet->destination.words[2] == devices.sensor.words[2] &&
+	       packet->destination.words[3] == devices.sensor.words[3];
 }
 
 static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet)
 {
-	if (packet->offset)
-		return fragment_chosen(packet, false);
-	if (!read_ports(skb, packet))
+	__be16 protocol = skb->protocol;
+
+	if (!read_ip(skb, protocol, packet))
 		return false;
-	if (!port_chosen(packet->source_port) && !port_chosen(packet->destination_port))
+	if (packet_chosen(skb, packet))
+		return true;
+	if (!choice.tunnels || to_sensor(packet) || !enter_tunnel(skb, packet, &protocol))
 		return false;
-	return packet->more ? fragment_chosen(packet, true) : true;
+	return read_ip(skb, protocol, packet) && packet_chosen(skb, packet);
 }
 
-static __always_inline enum pano_verdict clone(struct __sk_buff *skb)
+static __always_inline enum pano_verdict clone(struct __sk_buff *skb, __u32 ifindex, __u32 flags)
 {
-	long failure = bpf_clone_redirect(skb, devices.mirror, devices.flags);
+	long failure = bpf_clone_redirect(skb, ifindex, flags);
 
 	switch (failure) {
 	case 0:
 		return PANO_MIRRORED;
 	case -ENOMEM:
 		return PANO_NO_MEMORY;
-	case -EINVAL: /* no such interface */
-	case -ENETDOWN:
-		return PANO_DEVICE_DOWN;
+	case -EINVAL:
+		return PANO_NO_DEVICE;
 	default:
-		return failure > 0 ? PANO_CONGESTED : PANO_REFUSED;
+		if (failure < 0)
+			return PANO_REFUSED;
+		return skb->len > devices.longest ? PANO_TOO_LONG : PANO_DROPPED;
 	}
 }
 
-static __always_inline int mirror(struct __sk_buff *skb, __u32 direction)
+static __always_inline enum pano_verdict mirror(struct __sk_buff *skb, const struct packet *packet,
+						const struct pano_hook *hook, bool bare)
+{
+	if (choice.once && !first_sight(skb, packet, hook))
+		return PANO_DUPLICATE;
+	if (!under_ceiling())
+		return PANO_ABOVE_CEILING;
+	if (bare)
+		return clone(skb, devices.relay, BPF_F_INGRESS);
+	return clone(skb, devices.mirror, devices.mirror_flags);
+}
+
+static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direction, bool bare)
 {
 	struct pano_hook hook = {.ifindex = skb->ifindex, .direction = direction};
-	struct packet packet = {.at = ETH_HLEN};
+	struct packet packet = {.at = bare ? 0 : ETH_HLEN};
 	struct pano_counters *count;
 
-	if (!read_ip(skb, skb->protocol, &packet) || !chosen(skb, &packet))
+	if (!chosen(skb, &packet))
 		return NEXT_PROGRAM;
 	count = bpf_map_lookup_elem(&counters, &hook);
 	if (!count)
 		return NEXT_PROGRAM;
 	count->packets[PANO_MATCHED]++;
-	count->packets[clone(skb)]++;
+	count->packets[mirror(skb, &packet, &hook, bare)]++;
 	return NEXT_PROGRAM;
 }
 
 SEC("tc") int mirror_ingress(struct __sk_buff *skb)
 {
-	return mirror(skb, PANO_INGRESS);
+	return pass(skb, PANO_INGRESS, false);
 }
 
 SEC("tc") int mirror_egress(struct __sk_buff *skb)
 {
-	return mirror(skb, PANO_EGRESS);
+	return pass(skb, PANO_EGRESS, false);
 }
 
-/* At the mirror's ingress, after the taps: the host's stack never sees a mirrored packet. */
-SEC("tc") int drop(struct __sk_buff *skb)
+/* For interfaces whose packets start with the IP header: tun, wireguard, ipip. */
+SEC("tc") int bare_ingress(struct __sk_buff *skb)
 {
-	return TC_ACT_SHOT;
+	return pass(skb, PANO_INGRESS, true);
+}
+
+SEC("tc") int bare_egress(struct __sk_buff *skb)
+{
+	return pass(skb, PANO_EGRESS, true);
+}
+
+/* At the relay's ingress: what comes here is ours alone, so an Ethernet header may go in front. */
+SEC("tc") int dress(struct __sk_buff *skb)
+{
+	__be16 protocol = skb->protocol;
+
+	if (bpf_skb_change_head(skb, ETH_HLEN, 0) ||
+	    bpf_skb_store_bytes(skb, ETH_HLEN - sizeof(protocol), &protocol, sizeof(protocol), 0))
+		return TC_ACT_SHOT;
+	return bpf_redirect(devices.mirror, devices.mirror_flags);
+}
+
+/*
+ * At the mirror's ingress, which is after the taps: the host's stack never sees a mirrored
+ * packet. With a remote sensor it goes on into the tunnel.
+ */
+SEC("tc") int finish(struct __sk_buff *skb)
+{
+	return devices.onward ? bpf_redirect(devices.onward, 0) : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "Apache-2.0";

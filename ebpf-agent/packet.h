@@ -13,23 +13,22 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "mirror.h"
+
 #define VLAN_TAGS 2	   /* 802.1ad: a service tag around a customer tag */
 #define EXTENSION_HEADERS 8 /* more than any sender has use for */
 #define OFFSET_MASK 0x1fff  /* IPv4: fragment offset in units of 8 bytes */
 #define MORE_FRAGMENTS 0x2000
 
-struct address {
-	__be32 words[4]; /* IPv4 as ::ffff:a.b.c.d */
-};
-
 struct packet {
-	struct address source, destination;
+	struct pano_address source, destination;
 	__u32 at;	      /* where the next header starts, from the first byte */
 	__u32 identification; /* of the datagram that was fragmented */
 	__u16 offset;	      /* of the fragment, in units of 8 bytes */
 	bool more;	      /* fragments follow */
 	__u8 transport;	      /* IPPROTO_* */
 	__u16 source_port, destination_port;
+	__u16 length; /* as the IP header gives it: 0 for the longest super-packets */
 };
 
 struct vlan_tag {
@@ -66,7 +65,7 @@ static __always_inline bool read_vlan(struct __sk_buff *skb, struct packet *pack
 	return true;
 }
 
-static __always_inline void map_address(struct address *to, __be32 from)
+static __always_inline void map_address(struct pano_address *to, __be32 from)
 {
 	to->words[0] = 0;
 	to->words[1] = 0;
@@ -87,6 +86,7 @@ static __always_inline bool read_ipv4(struct __sk_buff *skb, struct packet *pack
 	packet->offset = bpf_ntohs(ip.frag_off) & OFFSET_MASK;
 	packet->more = bpf_ntohs(ip.frag_off) & MORE_FRAGMENTS;
 	packet->identification = ip.id;
+	packet->length = bpf_ntohs(ip.tot_len);
 	return true;
 }
 
@@ -132,6 +132,8 @@ static __always_inline bool read_ipv6(struct __sk_buff *skb, struct packet *pack
 	packet->transport = ip.nexthdr;
 	packet->offset = 0;
 	packet->more = false;
+	packet->identification = 0;
+	packet->length = bpf_ntohs(ip.payload_len);
 	return read_extensions(skb, packet);
 }
 

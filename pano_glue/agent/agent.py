@@ -1,50 +1,62 @@
-"""The running agent: which interfaces it is attached to, and what it has counted there."""
+"""The running agent: what it has made in the kernel, from `start` to `stop`."""
 
 from __future__ import annotations
 
-import errno
-import fnmatch
+import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pano_glue.agent import layout, libbpf
-from pano_glue.agent.attach import Attacher, Attachment, Way
-from pano_glue.agent.devices import EGRESS, INGRESS, Interface, Network
+from pano_glue.agent.attach import Attacher, Way
+from pano_glue.agent.choice import Choice, Dedup, apply_choice
+from pano_glue.agent.devices import INGRESS, Interface, Network
+from pano_glue.agent.hooks import Hooks
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
-from pano_glue.errors import PanoError
+from pano_glue.agent.mirror import (
+    NO_ADDRESS,
+    Mirror,
+    Target,
+    make_crossing,
+    make_local,
+    make_onward,
+)
+from pano_glue.agent.namespace import enter_namespace, open_namespace
+from pano_glue.agent.tap import open_tap
+from pano_glue.errors import SettingError
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
 PROGRAM = Path(__file__).with_name("mirror.bpf.o")
-PROGRAMS = ("mirror_ingress", "mirror_egress")
-LOOPBACK = 772  # ARPHRD_LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to mirror, and where to."""
+    """What stays the same while an agent runs. `netns` is where the interfaces are."""
 
     globs: tuple[str, ...]
-    mirror: str
-    ports: tuple[int, ...] = (53,)
+    target: Target
+    netns: str = ""
     way: Way = Way.AUTO
 
 
 class Agent:
-    """Clones what the interfaces that match the globs carry, from `start` to `stop`.
+    """Clones what the interfaces that match the globs carry to the mirror.
 
-    Belongs to the network namespace that the thread calling `start` is in.
+    The mirror is in the network namespace that the thread calling `start` is in.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, choice: Choice) -> None:
         """Touch nothing yet."""
         self._settings = settings
-        self._hooks: dict[int, tuple[Interface, list[Attachment]]] = {}
+        self._choice = choice
         self._undo: list[Callable[[], object]] = []
-        self._claim: socket.socket | None = None
+        self._hooks: Hooks | None = None
+        self._relay = 0
 
     def start(self) -> None:
         """Remove what dead agents left, make the mirror, load the programs and attach them.
@@ -59,90 +71,116 @@ class Agent:
             raise
 
     def _start(self) -> None:
-        self._claim = hold_mirror(self._settings.mirror)
-        self._undo.append(self._claim.close)
-        self._network = Network()
-        self._undo.append(self._network.close)
-        remove_leftovers(self._network, mine=self._settings.mirror)
-        self._require_matches()
+        name = self._settings.target.name
+        home = self._open_network()
         library = libbpf.open_library()
-        self._cpus = library.libbpf_num_possible_cpus()
-        mirror = self._network.make_mirror(self._settings.mirror)
-        self._undo.append(lambda: self._network.remove_interface(mirror.index))
-        devices = layout.DEVICES.pack(mirror.index, layout.CLONE_TO_INGRESS)
-        programs = libbpf.BpfObject(library, PROGRAM, {".rodata.devices": devices})
-        self._undo.append(programs.close)
-        self._counters = programs.map("counters")
-        choice = layout.pack_ports(self._settings.ports)
-        programs.map(".data.choice").update(layout.ONLY_KEY, choice)
-        self._attacher = Attacher(
-            self._network, programs, self._settings.mirror, self._settings.way
+        self._programs = libbpf.BpfObject(library, PROGRAM)
+        self._undo.append(self._programs.close)
+        onward = make_onward(home, self._settings.target, self._undo)
+        if self._settings.netns:
+            namespace = open_namespace(self._settings.netns)
+            tapped = make_crossing(home, self._settings.target, namespace, self._undo)
+            os.close(namespace)
+        else:
+            tapped = make_local(home, name, self._undo)
+        ways = Attacher(home, self._programs, name, self._settings.way)
+        self._undo.append(ways.attach("finish", tapped.index, INGRESS).detach)
+        self._field, entry = self._enter_field(home, tapped)
+        self._mirror = Mirror(
+            tapped=tapped,
+            entry=entry,
+            flags=layout.CLONE_TO_INGRESS if entry is tapped else 0,
+            onward=onward.index if onward else 0,
+            sensor=self._settings.target.sensor.address
+            if self._settings.target.sensor
+            else NO_ADDRESS,
         )
-        self._undo.append(self._attacher.attach("drop", mirror.index, INGRESS).detach)
+        self._programs.map(".data.devices").update(layout.ONLY_KEY, self._mirror.pack(0))
+        self._attach(library.libbpf_num_possible_cpus())
+
+    def _open_network(self) -> Network:
+        """Open the namespace that we are in, clean, with the mirror's name claimed."""
+        name = self._settings.target.name
+        self._undo.append(hold_mirror(name).close)
+        network = Network()
+        self._undo.append(network.close)
+        remove_leftovers(network, mine=name)
+        return network
+
+    def _enter_field(self, home: Network, tapped: Interface) -> tuple[Network, Interface]:
+        """Go where the interfaces are; returns that namespace, and where clones enter there."""
+        if not self._settings.netns:
+            return home, tapped
+        enter_namespace(self._settings.netns)
+        field = self._open_network()
+        return field, field.silence(f"{tapped.name}-p", owner=tapped.name)
+
+    def _attach(self, cpus: int) -> None:
+        self._attacher = Attacher(
+            self._field, self._programs, self._settings.target.name, self._settings.way
+        )
+        counters = self._programs.map("counters")
+        hooks = Hooks(self._field, self._attacher, counters, self._settings.globs, cpus)
+        hooks.require_matches()
+        self._hooks = hooks
+        self._undo.append(hooks.detach)
+        # Listen for changes before the first look, so that none falls between.
+        self.changes = self._field.watch()
+        self._undo.append(self.changes.close)
         self.look_again()
 
     def look_again(self) -> None:
         """Attach to matching interfaces that have come, and forget those that have gone."""
-        present = {one.index: one for one in self._matching()}
-        for index in self._hooks.keys() - present.keys():
-            self._forget(index)
-        for index in present.keys() - self._hooks.keys():
-            self._attach(present[index])
+        if self._hooks:
+            self._hooks.look_again(self._make_relay)
+            self.choose(self._choice)
 
-    def _attach(self, interface: Interface) -> None:
-        # What leaves through loopback comes in again at once.
-        directions = (INGRESS,) if interface.link_type == LOOPBACK else (INGRESS, EGRESS)
-        zero = bytes(layout.COUNTERS.size * self._cpus)
-        attached: list[Attachment] = []
-        self._hooks[interface.index] = (interface, attached)
+    def choose(self, choice: Choice) -> None:
+        """Follow another choice from now on, without detaching."""
+        self._choice = choice
+        several = len(self.interface_names()) > 1
+        once = several if choice.dedup is Dedup.AUTO else choice.dedup is Dedup.ON
+        apply_choice(self._programs, choice, once=once)
+
+    def change(self, changes: dict[str, Any]) -> Choice:
+        """Change a part of the choice, given as JSON would have it; returns the whole.
+
+        Raises:
+            SettingError: when a value cannot be used; the choice stays as it was.
+        """
         try:
-            for direction in directions:
-                self._counters.update(layout.HOOK.pack(interface.index, direction), zero)
-                one = self._attacher.attach(PROGRAMS[direction], interface.index, direction)
-                attached.append(one)
-        except OSError as error:
-            self._forget(interface.index)
-            if error.errno != errno.ENODEV:  # it went while we looked at it
-                raise
+            choice = msgspec.convert(msgspec.to_builtins(self._choice) | changes, Choice)
+        except msgspec.ValidationError as error:
+            raise SettingError(f"cannot set that ({error})", "see pano-agent set --help") from error
+        self.choose(choice)
+        return choice
 
-    def _forget(self, index: int) -> None:
-        _, attached = self._hooks.pop(index)
-        for one in attached:
-            one.detach()
-        for direction in (INGRESS, EGRESS):
-            self._counters.delete(layout.HOOK.pack(index, direction))
-
-    def _matching(self) -> Iterator[Interface]:
-        for interface in self._network.interfaces():
-            if not interface.owner and any(
-                fnmatch.fnmatch(interface.name, g) for g in self._settings.globs
-            ):
-                yield interface
-
-    def _require_matches(self) -> None:
-        names = [one.name for one in self._network.interfaces()]
-        for glob in self._settings.globs:
-            if not fnmatch.filter(names, glob):
-                raise PanoError(
-                    f"--iface {glob} matches no interface", f"there are: {' '.join(names)}"
-                )
+    def _make_relay(self) -> None:
+        """Make the interface where packets without an Ethernet header get one."""
+        if self._relay:
+            return
+        name = f"{self._settings.target.name}-l"
+        fd = open_tap(name, bare=True)
+        self._undo.append(partial(os.close, fd))
+        relay = self._field.silence(name, owner=self._settings.target.name)
+        self._undo.append(self._attacher.attach("dress", relay.index, INGRESS).detach)
+        self._relay = relay.index
+        self._programs.map(".data.devices").update(layout.ONLY_KEY, self._mirror.pack(relay.index))
 
     def interface_names(self) -> list[str]:
         """Name the interfaces that are attached now."""
-        return [interface.name for interface, _ in list(self._hooks.values())]
+        return [one.name for one in self._hooks.interfaces()] if self._hooks else []
 
-    def counts(self) -> Iterator[tuple[str, str, layout.HookCount]]:
-        """Yield interface, direction and count for each hook; safe from any thread."""
-        for interface, _ in list(self._hooks.values()):
-            for direction, word in enumerate(layout.DIRECTIONS):
-                count = layout.read_count(self._counters, interface.index, direction, self._cpus)
-                if count is not None:
-                    yield interface.name, word, count
+    def counts(self) -> Iterable[tuple[str, str, layout.HookCount]]:
+        """List interface, direction and count for each hook; safe from any thread."""
+        return list(self._hooks.counts()) if self._hooks else []
 
     def status(self) -> dict[str, Any]:
         """Return what `pano-agent status --json` prints."""
         return {
-            "mirror": self._settings.mirror,
+            "mirror": self._settings.target.name,
+            "attached": str(self._attacher.way),
+            "choice": msgspec.to_builtins(self._choice),
             "interfaces": [
                 {
                     "interface": interface,
@@ -159,7 +197,5 @@ class Agent:
 
     def stop(self) -> None:
         """Detach everywhere and remove what was made, in reverse order."""
-        for index in list(self._hooks):
-            self._forget(index)
         while self._undo:
             self._undo.pop()()

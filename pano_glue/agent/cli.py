@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from pano_glue.agent.attach import Way
+from pano_glue.agent.choice import Choice, Dedup, Protocol
 from pano_glue.agent.control import ControlSocket, ask
 from pano_glue.agent.metrics import PacketCollector, serve_metrics
+from pano_glue.agent.mirror import parse_target
 from pano_glue.agent.namespace import enter_namespace
 from pano_glue.shell import run_command
 
 DEFAULT_CONTROL = Path("/run/pano/agent.sock")
-HIGHEST_PORT = 65535
 
 app = typer.Typer(
     name="pano-agent",
@@ -25,43 +26,116 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Control = Annotated[Path, typer.Option(help="Unix socket for `pano-agent status`.")]
+Control = Annotated[Path, typer.Option(help="Unix socket for `status` and `set`.")]
 Netns = Annotated[str, typer.Option(help="Network namespace: a name of `ip netns`, or a PID.")]
+Port = Annotated[list[int] | None, typer.Option(help="Port to mirror, on either side [53].")]
+Protocols = Annotated[list[Protocol] | None, typer.Option(help="What carries DNS [both].")]
+Client = Annotated[
+    list[str] | None, typer.Option(help="Network of clients; `!` in front excludes; `any`.")
+]
+Server = Annotated[
+    list[str] | None, typer.Option(help="Network of servers; `!` in front excludes; `any`.")
+]
+OneIn = Annotated[int | None, typer.Option(help="Mirror one flow in so many [1].")]
+Ceiling = Annotated[int | None, typer.Option(help="Packets per second at most; 0: no limit [0].")]
+DedupOption = Annotated[
+    Dedup | None, typer.Option(help="Mirror once what several interfaces show [auto].")
+]
+Tunnels = Annotated[
+    bool | None, typer.Option("--tunnels/--no-tunnels", help="Look inside VXLAN, GENEVE and GRE.")
+]
+
+
+def chosen(**options: Any) -> dict[str, Any]:  # noqa: ANN401 # whatever the options hold
+    """Return the options that were given, as `Choice` has them."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @app.command()
-def run(  # noqa: PLR0913, PLR0917 # one argument for each option
+def run(  # noqa: PLR0913 # one argument for each option
+    *,
     iface: Annotated[list[str], typer.Option(help="Interfaces to mirror; globs.")],
-    mirror: Annotated[str, typer.Option(help="Interface to create and clone to.")] = "pano0",
-    port: Annotated[
-        list[int] | None,
-        typer.Option(min=1, max=HIGHEST_PORT, help="Port to mirror, on either side; 53."),
-    ] = None,
+    mirror: Annotated[
+        str, typer.Option(help="Interface to create, or vxlan:ID@HOST[:PORT], geneve:….")
+    ] = "pano0",
+    port: Port = None,
+    protocol: Protocols = None,
+    client: Client = None,
+    server: Server = None,
+    one_in: OneIn = None,
+    ceiling: Ceiling = None,
+    dedup: DedupOption = None,
+    tunnels: Tunnels = None,
     listen: Annotated[str, typer.Option(help="Where to serve /metrics; empty: nowhere.")] = (
         "127.0.0.1:9103"
     ),
     control: Control = DEFAULT_CONTROL,
     netns: Netns = "",
+    mirror_inside: Annotated[
+        bool, typer.Option("--mirror-inside", help="Create the mirror in --netns too.")
+    ] = False,
     attach: Annotated[Way, typer.Option(help="How to attach to interfaces.")] = Way.AUTO,
 ) -> None:
     """Mirror until a signal says to end; then nothing is left behind."""
     from pano_glue.agent.agent import Agent, Settings
     from pano_glue.agent.loop import run_agent
 
-    settings = Settings(tuple(iface), mirror, tuple(port or (53,)), attach)
-    agent = Agent(settings)
+    choice = msgspec.convert(
+        chosen(
+            port=port,
+            protocol=protocol,
+            client=client,
+            server=server,
+            one_in=one_in,
+            ceiling=ceiling,
+            dedup=dedup,
+            tunnels=tunnels,
+        ),
+        Choice,
+    )
+    crossing = "" if mirror_inside else netns
+    agent = Agent(Settings(tuple(iface), parse_target(mirror), crossing, attach), choice)
     socket = ControlSocket(control)
     if listen:
         serve_metrics(listen, PacketCollector(agent.counts))
-    if netns:
+    if netns and mirror_inside:
         enter_namespace(netns)
     run_agent(agent, socket, mirror)
 
 
+@app.command("set")
+def change(  # noqa: PLR0913 # one argument for each option
+    *,
+    port: Port = None,
+    protocol: Protocols = None,
+    client: Client = None,
+    server: Server = None,
+    one_in: OneIn = None,
+    ceiling: Ceiling = None,
+    dedup: DedupOption = None,
+    tunnels: Tunnels = None,
+    control: Control = DEFAULT_CONTROL,
+) -> None:
+    """Change what a running agent mirrors, without detaching; prints the whole choice."""
+    changes = chosen(
+        port=port,
+        protocol=protocol,
+        client=client,
+        server=server,
+        one_in=one_in,
+        ceiling=ceiling,
+        dedup=dedup,
+        tunnels=tunnels,
+    )
+    for name, value in ask(control, {"set": changes}).items():
+        print(f"{name:10}{' '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
 @app.command()
 def status(
+    *,
     control: Control = DEFAULT_CONTROL,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 # a flag
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show what the running agent has seen, per interface and direction."""
     reply = ask(control, {"ask": "status"})

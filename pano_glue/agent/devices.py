@@ -6,6 +6,7 @@ Everything made here carries the mark `pano-agent/MIRROR`, and nothing without i
 from __future__ import annotations
 
 import errno
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ PARENTS = ("ffff:fff2", "ffff:fff3")  # clsact's ingress and egress
 NO_ARP = 0x80
 MULTICAST = 0x1000
 BIGGEST_MTU = 65535
+LINK_CHANGES = 1  # RTMGRP_LINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Interface:
     name: str
     alias: str
     link_type: int  # ARPHRD_*
+    mtu: int
 
     @property
     def owner(self) -> str:
@@ -72,62 +75,57 @@ class Network:
                 name=link.get("ifname"),
                 alias=link.get("ifalias") or "",
                 link_type=link["ifi_type"],
+                mtu=link.get("mtu"),
             )
+
+    def watch(self) -> socket.socket:
+        """Return a socket that becomes readable when interfaces come, go or change."""
+        changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        changes.bind((0, LINK_CHANGES))
+        changes.settimeout(0)
+        return changes
 
     def find(self, name: str) -> Interface | None:
         """Find an interface by name."""
         return next((link for link in self.interfaces() if link.name == name), None)
 
-    def make_mirror(self, name: str) -> Interface:
-        """Create the mirror: up, silent, and with room for packets of any size.
-
-        A dummy where the kernel has them, else one end of a veth pair.
+    def add_interface(self, name: str, kind: str, **settings: object) -> bool:
+        """Create an interface; False when the kernel has no such kind.
 
         Raises:
-            PanoError: when the name belongs to somebody else's interface, or we may not.
+            PanoError: when we may not.
         """
-        if self.find(name):
-            raise PanoError(
-                f"an interface {name} exists and is not pano-agent's", "name another --mirror"
-            )
         try:
-            for one in self._add_mirror(name):
-                self._silence(one, owner=name)
+            self._netlink.link("add", ifname=name, kind=kind, **settings)
         except NetlinkError as error:
-            if error.code != errno.EPERM:
-                raise
-            raise PanoError(
-                f"no permission to create {name}", "run as root, or with CAP_NET_ADMIN"
-            ) from error
-        made = self.find(name)
-        if made is None:
-            raise PanoError(f"{name} vanished while it was set up", "start again")
-        return made
-
-    def _add_mirror(self, name: str) -> list[str]:
-        peer = f"{name[:13]}-p"
-        try:
-            self._netlink.link("add", ifname=name, kind="dummy")
-        except NetlinkError as error:
+            if error.code == errno.EPERM:
+                raise PanoError(
+                    f"no permission to create {name}", "run as root, or with CAP_NET_ADMIN"
+                ) from error
             if error.code != errno.EOPNOTSUPP:
                 raise
-            self._netlink.link("add", ifname=name, kind="veth", peer=peer)
-            return [peer, name]
-        return [name]
+            return False
+        return True
 
-    def _silence(self, name: str, owner: str) -> None:
+    def silence(self, name: str, owner: str) -> Interface:
+        """Mark an interface that we made, keep the host from speaking on it, and set it up."""
         index = self._netlink.link_lookup(ifname=name)[0]
-        self._netlink.link("set", index=index, ifalias=MARK + owner, mtu=BIGGEST_MTU)
+        mtu = self._netlink.get_links(index)[0].get("max_mtu") or BIGGEST_MTU
+        self._netlink.link("set", index=index, ifalias=MARK + owner, mtu=min(mtu, BIGGEST_MTU))
         ipv6 = Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6"
         if ipv6.exists():
             ipv6.write_text("1")
         self._netlink.link("set", index=index, flags=NO_ARP, change=NO_ARP | MULTICAST)
         self._netlink.link("set", index=index, state="up")
+        made = self.find(name)
+        if made is None:
+            raise PanoError(f"{name} vanished while it was set up", "start again")
+        return made
 
-    def remove_interface(self, index: int) -> None:
+    def remove_interface(self, name: str) -> None:
         """Remove an interface, if it is still there."""
         with suppress(NetlinkError):
-            self._netlink.link("del", index=index)
+            self._netlink.link("del", ifname=name)
 
     def add_clsact(self, index: int) -> bool:
         """Give an interface a clsact; False when it has one."""

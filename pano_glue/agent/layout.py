@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,16 +12,23 @@ if TYPE_CHECKING:
 
     from pano_glue.agent.libbpf import BpfMap
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 DIRECTIONS = ("ingress", "egress")
+ROLES = ("client", "server")
 VERDICTS = ("matched", "mirrored", "duplicate")
-CAUSES = ("no_memory", "device_down", "congested", "refused")
+CAUSES = ("no_memory", "no_device", "dropped", "too_long", "above_ceiling", "refused")
 CLONE_TO_INGRESS = 1  # BPF_F_INGRESS
 
 HOOK = struct.Struct("=II")
-DEVICES = struct.Struct("=II")
 COUNTERS = struct.Struct(f"={len(VERDICTS) + len(CAUSES)}Q")
+DEVICES = struct.Struct("=5I16s")
+CHOICE = struct.Struct("=8192sQIBBBBB7x")
+NETWORK = struct.Struct("=I4s16s")
 ONLY_KEY = struct.pack("=I", 0)  # of a section of global data
-PORT_BYTES = 65536 // 8
+MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291
+NANOSECONDS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +47,26 @@ class HookCount:
 
 
 def pack_ports(ports: Iterable[int]) -> bytes:
-    """Lay out `struct pano_choice`: one bit for each port."""
-    bits = bytearray(PORT_BYTES)
+    """Set one bit for each port."""
+    bits = bytearray(65536 // 8)
     for port in ports:
         bits[port // 8] |= 1 << port % 8
     return bytes(bits)
+
+
+def pack_address(address: Address) -> bytes:
+    """Lay out `struct pano_address`."""
+    return address.packed if address.version == 6 else MAPPED + address.packed  # noqa: PLR2004 # IPv6
+
+
+def pack_network(role: str, network: Network | None) -> bytes:
+    """Lay out `struct pano_network`; without a network it is what holds for all others."""
+    word = struct.pack("!I", ROLES.index(role))
+    if network is None:
+        return NETWORK.pack(32, word, bytes(16))
+    address = pack_address(network.network_address)
+    bits = 32 + 128 - network.max_prefixlen + network.prefixlen
+    return NETWORK.pack(bits, word, address)
 
 
 def read_count(counters: BpfMap, ifindex: int, direction: int, cpus: int) -> HookCount | None:

@@ -51,7 +51,7 @@ def remove_leftovers(network: Network, mine: str = "") -> list[str]:
         filters = remove_filters(network, interface.index, dead, {INGRESS, EGRESS})
         removed += [f"filter on {interface.name}"] * filters
         if interface.owner and is_dead(interface.owner):
-            network.remove_interface(interface.index)
+            network.remove_interface(interface.name)
             removed.append(f"interface {interface.name}")
     return removed
 

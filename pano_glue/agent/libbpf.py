@@ -36,7 +36,6 @@ SIGNATURES: dict[str, tuple[type, list[type]]] = {
     "bpf_object__find_map_by_name": (POINTER, [POINTER, TEXT]),
     "bpf_program__fd": (INT, [POINTER]),
     "bpf_map__fd": (INT, [POINTER]),
-    "bpf_map__set_initial_value": (INT, [POINTER, POINTER, SIZE]),
     "bpf_map_update_elem": (INT, [INT, POINTER, POINTER, NUMBER]),
     "bpf_map_lookup_elem": (INT, [INT, POINTER, POINTER]),
     "bpf_map_delete_elem": (INT, [INT, POINTER]),
@@ -137,8 +136,8 @@ class BpfMap:
 class BpfObject:
     """A compiled object in the kernel: its programs and maps live until `close`."""
 
-    def __init__(self, library: ctypes.CDLL, path: Path, constants: dict[str, bytes]) -> None:
-        """Open and load the object, with `constants` as the contents of its rodata sections.
+    def __init__(self, library: ctypes.CDLL, path: Path) -> None:
+        """Open and load the object.
 
         Raises:
             PanoError: when the object was not built, or we may not load it.
@@ -149,9 +148,6 @@ class BpfObject:
         self._object = library.bpf_object__open_file(os.fsencode(path), None)
         if not self._object:
             raise PanoError(f"{path} is no BPF object", "build it again: make -C ebpf-agent")
-        for name, value in constants.items():
-            section = library.bpf_object__find_map_by_name(self._object, name.encode())
-            check(library.bpf_map__set_initial_value(section, value, len(value)), name)
         try:
             check(library.bpf_object__load(self._object), path.name)
         except PermissionError as error:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pano_glue.errors import PanoError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pano_glue.agent.agent import Agent
     from pano_glue.agent.control import ControlSocket
 
-LINK_CHANGES = 1  # RTMGRP_LINK
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -27,16 +27,14 @@ def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         stack.callback(control.close)
         endings = stack.enter_context(_ending_signals())
-        # Listen for changes before the first look, so that none falls between.
-        changes = stack.enter_context(_link_changes())
         stack.callback(agent.stop)
         agent.start()
         names = ", ".join(agent.interface_names())
         print(f"pano-agent: mirroring {names} to {mirror}", file=sys.stderr, flush=True)
         notify_systemd("READY=1")
         steps: dict[Any, Callable[[], object]] = {
-            control: lambda: control.serve_one(lambda request: _answer(agent, request)),
-            changes: lambda: _look_again(agent, changes),
+            control: lambda: control.serve_one(partial(answer, agent)),
+            agent.changes: lambda: _look_again(agent),
         }
         selector.register(endings, selectors.EVENT_READ)
         for source in steps:
@@ -49,9 +47,17 @@ def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
                 steps[source]()
 
 
-def _answer(agent: Agent, request: dict[str, Any]) -> dict[str, Any]:
-    if request.get("ask") == "status":
-        return agent.status()
+def answer(agent: Agent, request: dict[str, Any]) -> object:
+    """Answer a line from the control socket: `{"ask": "status"}` or `{"set": {…}}`.
+
+    Raises:
+        PanoError: when it is neither, or cannot be done.
+    """
+    match request:
+        case {"ask": "status"}:
+            return agent.status()
+        case {"set": dict() as changes}:
+            return agent.change(changes)
     raise PanoError(f"unknown question {request}", "use the pano-agent of the same version")
 
 
@@ -65,19 +71,11 @@ def _ending_signals() -> socket.socket:
     return readable
 
 
-def _link_changes() -> socket.socket:
-    """Return a netlink socket that becomes readable when interfaces come, go or change."""
-    changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-    changes.bind((0, LINK_CHANGES))
-    changes.settimeout(0)
-    return changes
-
-
-def _look_again(agent: Agent, changes: socket.socket) -> None:
+def _look_again(agent: Agent) -> None:
     # What is in the messages does not matter, and a full queue (ENOBUFS) loses nothing:
     # the list of interfaces is read anew.
     with suppress(OSError):
-        while changes.recv(65536):
+        while agent.changes.recv(65536):
             pass
     agent.look_again()
 

@@ -12,6 +12,24 @@ NAMED = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 
 
+def open_namespace(which: str) -> int:
+    """Return a descriptor that stands for the namespace; the caller closes it.
+
+    Raises:
+        SettingError: when there is no such namespace or process.
+        PanoError: when we may not look.
+    """
+    path = Path("/proc") / which / "ns/net" if which.isdecimal() else NAMED / which
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise SettingError(
+            f"--netns {which}: there is no {path}", "see `ip netns list`, or give a PID"
+        ) from error
+    except PermissionError as error:
+        raise PanoError(f"--netns {which}: no permission to open {path}", "run as root") from error
+
+
 def enter_namespace(which: str) -> None:
     """Move the calling thread, and threads that it starts later, into a network namespace.
 
@@ -19,19 +37,13 @@ def enter_namespace(which: str) -> None:
         SettingError: when there is no such namespace or process.
         PanoError: when we may not enter it.
     """
-    path = Path("/proc") / which / "ns/net" if which.isdecimal() else NAMED / which
-    try:
-        with path.open("rb") as namespace:
-            libc = ctypes.CDLL(None, use_errno=True)
-            if libc.setns(namespace.fileno(), CLONE_NEWNET) < 0:
-                raise PanoError(
-                    f"cannot enter the network namespace {which} "
-                    f"({os.strerror(ctypes.get_errno())})",
-                    "run as root, or with CAP_SYS_ADMIN",
-                )
-    except FileNotFoundError as error:
-        raise SettingError(
-            f"--netns {which}: there is no {path}", "see `ip netns list`, or give a PID"
-        ) from error
-    except PermissionError as error:
-        raise PanoError(f"--netns {which}: no permission to open {path}", "run as root") from error
+    namespace = open_namespace(which)
+    libc = ctypes.CDLL(None, use_errno=True)
+    failed = libc.setns(namespace, CLONE_NEWNET) < 0
+    why = os.strerror(ctypes.get_errno())
+    os.close(namespace)
+    if failed:
+        raise PanoError(
+            f"cannot enter the network namespace {which} ({why})",
+            "run as root, or with CAP_SYS_ADMIN",
+        )

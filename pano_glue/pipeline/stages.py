@@ -82,7 +82,7 @@ def start_agent(plan: Plan) -> Child:
     for interface in plan.interfaces:
         argv += ["--iface", interface]
     if plan.network:
-        argv += ["--netns", str(plan.network.child.pid)]
+        argv += ["--netns", str(plan.network.child.pid), "--mirror-inside"]
     child = Child("agent", argv, plan.folder)
     child.wait_until(lambda: "mirroring" in child.output(), "word that it mirrors")
     return child

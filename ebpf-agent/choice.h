@@ -1,0 +1,109 @@
+/* Whether a packet is among those that the user wants. */
+#ifndef PANO_CHOICE_H
+#define PANO_CHOICE_H
+
+#include "hash.h"
+#include "packet.h"
+
+#define MAX_DATAGRAMS 16384
+#define MAX_NETWORKS 4096
+
+struct pano_choice choice SEC(".data.choice");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_NETWORKS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct pano_network);
+	__type(value, __u8);
+} networks SEC(".maps");
+
+struct datagram {
+	struct pano_address source, destination;
+	__u32 identification;
+	__u32 transport;
+};
+
+/* Datagrams whose first fragment was chosen: the others carry no ports. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_DATAGRAMS);
+	__type(key, struct datagram);
+	__type(value, __u8);
+} datagrams SEC(".maps");
+
+static __always_inline bool port_chosen(__u16 port)
+{
+	return choice.ports[port / 64] & (1ULL << (port % 64));
+}
+
+static __always_inline bool network_chosen(const struct pano_address *address, enum pano_role role)
+{
+	struct pano_network key = {
+		.prefix = 32 + 128,
+		.role = bpf_htonl(role),
+		.address = *address,
+	};
+	__u8 *include;
+
+	if (!(choice.networks & (1 << role)))
+		return true;
+	include = bpf_map_lookup_elem(&networks, &key);
+	return include && *include;
+}
+
+static __always_inline bool ends_chosen(const struct packet *packet)
+{
+	if (port_chosen(packet->destination_port) &&
+	    network_chosen(&packet->source, PANO_CLIENT) &&
+	    network_chosen(&packet->destination, PANO_SERVER))
+		return true;
+	return port_chosen(packet->source_port) &&
+	       network_chosen(&packet->destination, PANO_CLIENT) &&
+	       network_chosen(&packet->source, PANO_SERVER);
+}
+
+/* The sum is the same in both directions, so a reply shares its query's fate. */
+static __always_inline bool flow_chosen(const struct packet *packet)
+{
+	__u64 flow;
+
+	if (choice.one_in <= 1)
+		return true;
+	flow = mix(hash_address(packet->source_port, &packet->source) +
+		   hash_address(packet->destination_port, &packet->destination));
+	return (__u32)flow % choice.one_in == 0;
+}
+
+static __always_inline bool datagram_chosen(const struct packet *packet, bool first)
+{
+	struct datagram datagram = {
+		.source = packet->source,
+		.destination = packet->destination,
+		.identification = packet->identification,
+		.transport = packet->transport,
+	};
+	__u8 seen = 1;
+
+	if (!first)
+		return bpf_map_lookup_elem(&datagrams, &datagram);
+	bpf_map_update_elem(&datagrams, &datagram, &seen, BPF_ANY);
+	return true;
+}
+
+/* The packet is after its IP headers. */
+static __always_inline bool packet_chosen(struct __sk_buff *skb, struct packet *packet)
+{
+	bool udp = packet->transport == IPPROTO_UDP && choice.udp;
+	bool tcp = packet->transport == IPPROTO_TCP && choice.tcp;
+
+	if (!udp && !tcp)
+		return false;
+	if (packet->offset)
+		return datagram_chosen(packet, false);
+	if (!read_ports(skb, packet) || !ends_chosen(packet) || !flow_chosen(packet))
+		return false;
+	return packet->more ? datagram_chosen(packet, true) : true;
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* The same packet on eth0, a bridge and a veth is one packet. */
+#ifndef PANO_ONCE_H
+#define PANO_ONCE_H
+
+#include "hash.h"
+#include "packet.h"
+
+#define MAX_SIGHTINGS 65536
+#define CROSSING_NS 100000000ULL /* longer than any packet takes from one interface to the next */
+
+struct sighting {
+	struct pano_hook hook;
+	__u64 time;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_SIGHTINGS);
+	__type(key, __u64);
+	__type(value, struct sighting);
+} sightings SEC(".maps");
+
+/*
+ * What stays the same while a packet crosses a host, and differs from the next packet: no TTL,
+ * no checksum (egress may not have filled it in yet). The words are UDP's length and the DNS
+ * header, or TCP's sequence numbers and flags.
+ */
+static __always_inline __u64 identity(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 words[4] = {};
+	__u64 hash;
+
+	hash = pair(packet->identification, packet->offset << 16 | packet->length);
+	hash = hash_address(hash, &packet->source);
+	hash = hash_address(hash, &packet->destination);
+	if (packet->offset)
+		return hash;
+	load(skb, packet->at + 4, words, sizeof(words));
+	if (packet->transport == IPPROTO_UDP)
+		words[0] &= bpf_htonl(0xffff0000);
+	else
+		words[3] &= bpf_htonl(0x0000ffff);
+	hash = mix(hash ^ pair(packet->source_port << 16 | packet->destination_port, words[0]));
+	hash = mix(hash ^ pair(words[1], words[2]));
+	return mix(hash ^ pair(packet->transport, words[3]));
+}
+
+/*
+ * False when another hook saw this packet a moment ago. Seen again at the *same* hook it is a
+ * retransmission, and new at every hook that it then reaches only in the sense that the first one
+ * speaks for it.
+ */
+static __always_inline bool first_sight(struct __sk_buff *skb, const struct packet *packet,
+					const struct pano_hook *hook)
+{
+	__u64 key = identity(skb, packet);
+	struct sighting *before = bpf_map_lookup_elem(&sightings, &key);
+	struct sighting now = {.hook = *hook, .time = bpf_ktime_get_coarse_ns()};
+
+	if (!before) {
+		bpf_map_update_elem(&sightings, &key, &now, BPF_ANY);
+		return true;
+	}
+	if ((before->hook.ifindex != hook->ifindex || before->hook.direction != hook->direction) &&
+	    now.time - before->time < CROSSING_NS)
+		return false;
+	*before = now;
+	return true;
+}
+
+#endif
