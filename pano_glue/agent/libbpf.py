@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import TYPE_CHECKING
+import struct
+from typing import TYPE_CHECKING, NamedTuple
 
 from pano_glue.errors import PanoError
 
@@ -19,6 +20,9 @@ LIBRARY = "libbpf.so.1"
 TCX_INGRESS = 46  # enum bpf_attach_type of Linux 6.6; libbpf 1.1 passes numbers on
 TCX_EGRESS = 47
 BPF_F_BEFORE = 1 << 3  # without a neighbour named: before all of them
+
+IFINDEX = struct.Struct("=40xI")  # struct __sk_buff up to `ifindex`
+ROOM = 256  # a program may make a packet longer
 
 INT = ctypes.c_int
 POINTER = ctypes.c_void_p
@@ -71,6 +75,14 @@ class TestRunOptions(ctypes.Structure):
         ("cpu", ctypes.c_uint32),
         ("batch_size", ctypes.c_uint32),
     )
+
+
+class TestRun(NamedTuple):
+    """What a program did with a packet: its return code, the packet after it, ns per run."""
+
+    code: int
+    packet: bytes
+    nanoseconds: int
 
 
 def open_library(name: str = LIBRARY) -> ctypes.CDLL:
@@ -182,16 +194,21 @@ class BpfObject:
         )
         return check(made, program)
 
-    def run(self, program: str, packet: bytes, repeat: int = 1) -> tuple[int, int]:
-        """Run a program on a packet (BPF_PROG_RUN): its return code, and nanoseconds per run."""
+    def run(self, program: str, packet: bytes, ifindex: int = 1, repeat: int = 1) -> TestRun:
+        """Run a program on a packet as if an interface had it (BPF_PROG_RUN); 1 is loopback."""
+        after = ctypes.create_string_buffer(len(packet) + ROOM)
+        context = IFINDEX.pack(ifindex)
         options = TestRunOptions(
             sz=ctypes.sizeof(TestRunOptions),
             data_in=ctypes.cast(ctypes.c_char_p(packet), POINTER),
             data_size_in=len(packet),
+            data_out=ctypes.cast(after, POINTER),
+            data_size_out=len(after),
+            ctx_in=ctypes.cast(ctypes.c_char_p(context), POINTER),
+            ctx_size_in=len(context),
             repeat=repeat,
         )
-        check(
-            self._library.bpf_prog_test_run_opts(self.program(program), ctypes.byref(options)),
-            program,
-        )
-        return ctypes.c_int32(options.retval).value, options.duration
+        ran = self._library.bpf_prog_test_run_opts(self.program(program), ctypes.byref(options))
+        check(ran, program)
+        code = ctypes.c_int32(options.retval).value
+        return TestRun(code, after.raw[: options.data_size_out], options.duration)

@@ -1,0 +1,99 @@
+"""A loaded program whose mirror is a tap, so that tests read what was cloned, byte for byte."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pano_glue.agent import layout, libbpf
+from pano_glue.agent.agent import PROGRAM
+from pano_glue.agent.choice import Choice, apply_choice
+from pano_glue.agent.devices import Network
+from pano_glue.agent.mirror import NO_ADDRESS, Mirror
+from pano_glue.agent.namespace import CLONE_NEWNET
+from pano_glue.agent.tap import open_tap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOOPBACK, OTHER = 1, 2  # ifindex of lo, and of the next interface made
+
+
+@dataclass
+class Program:
+    """A loaded program and the tap that its clones leave through."""
+
+    programs: libbpf.BpfObject
+    tap: int
+    cpus: int
+
+    def choose(self, *, once: bool = False, **choice: object) -> None:
+        """Follow a choice, as `pano-agent set` would."""
+        apply_choice(self.programs, Choice(**choice), once=once)  # type: ignore[arg-type] # by name
+
+    def sees(self, packet: bytes, ifindex: int = LOOPBACK, direction: str = "ingress") -> bool:
+        """Run the program; tells whether it cloned the packet, which must be whole."""
+        run = self.programs.run(f"mirror_{direction}", packet, ifindex)
+        assert run.code == -1, "the next program decides"
+        assert run.packet == packet, "the original is untouched"
+        try:
+            clone = os.read(self.tap, 65536)
+        except BlockingIOError:
+            return False
+        assert clone == packet
+        return True
+
+    def count(self, ifindex: int = LOOPBACK, direction: int = 0) -> layout.HookCount:
+        """Read a hook's counters."""
+        counters = self.programs.map("counters")
+        count = layout.read_count(counters, ifindex, direction, self.cpus)
+        assert count is not None
+        return count
+
+
+@pytest.fixture(scope="session")
+def program_file(require: object) -> Path:
+    """The compiled program; built when clang is here."""
+    require("clang")  # type: ignore[operator] # a fixture's function
+    folder = PROGRAM.parents[2] / "ebpf-agent"
+    subprocess.run(["make", "-s", "-C", str(folder)], check=True)
+    return PROGRAM
+
+
+@pytest.fixture
+def own_namespace(require_bpf: None) -> Iterator[None]:  # noqa: ARG001 # skips
+    """Run the test in a network namespace of its own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as home:  # noqa: PTH123 # of this thread
+        assert libc.unshare(CLONE_NEWNET) == 0
+        yield
+        assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
+
+
+@pytest.fixture
+def program(program_file: Path, own_namespace: None) -> Iterator[Program]:  # noqa: ARG001 # as above
+    """Load the program, with counters for two interfaces and the default choice."""
+    library = libbpf.open_library()
+    cpus = library.libbpf_num_possible_cpus()
+    tap = open_tap("pag0")
+    network = Network()
+    mirror = network.silence("pag0", owner="pag0")
+    programs = libbpf.BpfObject(library, program_file)
+    devices = Mirror(mirror, mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
+    programs.map(".data.devices").update(layout.ONLY_KEY, devices)
+    for ifindex in (LOOPBACK, mirror.index):
+        for direction in range(2):
+            key = layout.HOOK.pack(ifindex, direction)
+            programs.map("counters").update(key, bytes(layout.COUNTERS.size * cpus))
+    loaded = Program(programs, tap, cpus)
+    loaded.choose()
+    yield loaded
+    programs.close()
+    network.close()
+    os.close(tap)
