@@ -110,6 +110,6 @@ def bridge_sums(samples: Samples, source: str) -> dict[str, int]:
     return {result: results[result] for result in ("counted", "malformed", "skipped")}
 
 
-def analyzer_sums(samples: Samples) -> dict[str, int]:
-    """Sum what the analyzer says of itself (`pano_stats`)."""
+def zeek_sums(samples: Samples) -> dict[str, int]:
+    """Sum what Zeek says of itself (`pano_stats`)."""
     return {key: samples.sum(name, **where) for key, (name, where) in ZEEK_STATS.items()}

@@ -9,7 +9,7 @@ from pano_glue.lab.network import CLIENT, FAST, SLOW, Network
 from pano_glue.lab.report import (
     Reading,
     agent_sums,
-    analyzer_sums,
+    zeek_sums,
     bridge_sums,
     pano_tally,
     prometheus_tally,
@@ -101,14 +101,18 @@ class Lab:
     @staticmethod
     def _read(pipeline: Pipeline, truth: dict[str, Tally]) -> Reading:
         bridge, plan = pipeline.bridge(), pipeline.plan
+        counted = bridge_sums(bridge, plan.records_from)
         return Reading(
             analyzer=plan.analyzer,
             dnsperf=truth,
             pano={name: pano_tally(bridge, name) for name in truth},
             prometheus={name: prometheus_tally(plan.prometheus_listen, name) for name in truth},
             agent=agent_sums(pipeline.agent()),
-            stats=analyzer_sums(bridge),
-            bridge=bridge_sums(bridge, plan.records_from),
+            # tshark writes its records into the bridge; it has no ledger of its own.
+            stats=zeek_sums(bridge)
+            if plan.analyzer == "zeek"
+            else {"records": sum(counted.values())},
+            bridge=counted,
         )
 
 
