@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pano_glue.sources.base import SourceContext, SourceUri
 
 POLL_SECONDS = 0.25
+IDLE_POLLS = 8  # between two questions whether an idle Kafka is still there
 
 
 def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
@@ -63,6 +64,7 @@ class KafkaSource:
         self._offsets = offsets
         self._consumer: Consumer | None = None
         self._stop = Event()
+        self._up: bool | None = None
 
     def batches(self) -> Iterator[Batch]:
         """Yield what comes in. After `stop` nothing more: what is not read is read next time."""
@@ -87,7 +89,7 @@ class KafkaSource:
         if self._consumer is None:
             raise KafkaAwayError(f"{self.name}: not connected")
         self._consumer.commit(due)
-        self._offsets.commit(due)
+        self._offsets.committed(due)
 
     def stop(self) -> None:
         """End `batches` after what is being counted; partitions are kept for the last scrape."""
@@ -100,13 +102,15 @@ class KafkaSource:
         self._disconnect()
 
     def _consume(self, consumer: Consumer) -> Iterator[Batch]:
-        up: bool | None = None
+        self._tell(up=True)
+        idle = 0
         while not self._stop.is_set():
             polled = consumer.poll(POLL_SECONDS)
-            now_up = bool(polled) or consumer.reachable()
-            if now_up is not up:
-                up = now_up
-                self._context.ledger.connection(self.name, up=up)
+            idle = 0 if polled else idle + 1
+            if polled:
+                self._tell(up=True)
+            elif idle % IDLE_POLLS == 0:
+                self._tell(up=consumer.reachable())
             for fetched in map(self._offsets.fresh, polled):
                 if fetched.values:
                     yield from self._batches_of(fetched)
@@ -123,8 +127,13 @@ class KafkaSource:
             yield Batch(log, lines, self._offsets.position() if last else before)
 
     def _disconnect(self) -> None:
-        self._context.ledger.connection(self.name, up=False)
+        self._tell(up=False)
         self._offsets.lose_all()
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
+
+    def _tell(self, *, up: bool) -> None:
+        if up is not self._up:
+            self._up = up
+            self._context.ledger.connection(self.name, up=up)

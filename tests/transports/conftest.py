@@ -1,0 +1,64 @@
+"""A real Kafka for the whole session, and what sources are made with."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pano_glue.config import Config
+from pano_glue.sources.base import SourceContext
+from tests.transports.kafka_broker import KafkaBroker, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@dataclass
+class Ledger:
+    """What a source wrote down."""
+
+    lost_batches: dict[str, int] = field(default_factory=dict)
+    up: list[bool] = field(default_factory=list)
+    skipped_records: int = 0
+
+    def lost(self, sensor: str, batches: int) -> None:
+        self.lost_batches[sensor] = self.lost_batches.get(sensor, 0) + batches
+
+    def connection(self, source: str, *, up: bool) -> None:
+        assert source
+        self.up.append(up)
+
+    def skipped(self, source: str, records: int) -> None:
+        assert source
+        self.skipped_records += records
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def context(ledger: Ledger) -> SourceContext:
+    return SourceContext(None, ledger, Config())
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A running broker; its topics get 8 partitions."""
+    if missing():
+        pytest.skip(f"{missing()} is not installed")
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def unique() -> Callable[[str], str]:
+    """Return a function that makes a name which no other test uses."""
+    numbers = itertools.count()
+    return lambda name: f"{name}-{next(numbers)}"
