@@ -15,3 +15,6 @@ redef likely_server_ports += {
 	53/udp,
 	53/tcp
 };
+
+# The ledger counts every complaint of the parser; Zeek thins them out otherwise.
+redef Weird::sampling_threshold = 4294967295;
