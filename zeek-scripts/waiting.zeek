@@ -52,15 +52,17 @@ export {
 global pending: table[count] of Message;
 global twins: table[count, string, count] of Message;
 
-# The keys of one second's queries after another's, so that the oldest are at hand.
-type Second: record {
-	closed: time &optional;
+# The keys of the waiting queries in the order in which they came, cut into slices, so that the
+# oldest are at hand: a second long, or a part of what may wait at all.
+type Slice: record {
 	keys: vector of count;
+	closed: time &optional;
 };
 
-global seconds: table[count] of Second = {[0] = Second($keys=vector())};
+global slices: table[count] of Slice;
 global oldest = 0;
 global newest = 0;
+global filling = Slice($keys=vector());
 
 # By 5-tuple, because Zeek may have forgotten the connection.
 global reported: table[addr, port, addr, port, count] of Message
@@ -142,22 +144,24 @@ function was_reported(m: Message): bool
 	return T;
 	}
 
-function close_second()
+function close_slice()
 	{
-	seconds[newest]$closed = network_time();
+	filling$closed = network_time();
+	slices[newest] = filling;
 	++newest;
-	seconds[newest] = Second($keys=vector());
+	filling = Slice($keys=vector());
 	}
 
-# The oldest second's queries leave, in the order in which they came.
 function report_oldest()
 	{
-	for ( _, key in seconds[oldest]$keys )
-		if ( key in pending && pending[key]$ts <= seconds[oldest]$closed )
-			report_timeout(pending[key]);
-
-	delete seconds[oldest];
+	local slice = slices[oldest];
+	delete slices[oldest];
 	++oldest;
+
+	for ( _, key in slice$keys )
+		# The key may have been used again since.
+		if ( key in pending && pending[key]$ts <= slice$closed )
+			report_timeout(pending[key]);
 	}
 
 function report_twins(before: time)
@@ -174,12 +178,17 @@ function report_twins(before: time)
 
 function make_room()
 	{
+	if ( oldest == newest )
+		close_slice();
+
 	local before = waiting();
 
-	if ( oldest == newest )
-		close_second();
+	while ( oldest < newest && waiting() >= max_pending )
+		report_oldest();
 
-	report_oldest();
+	if ( waiting() >= max_pending )
+		report_twins(network_time());
+
 	totals$evicted += before - waiting();
 	}
 
@@ -189,12 +198,16 @@ function wait(query: Message)
 		make_room();
 
 	if ( query$key in pending && query?$query )
-		twins[query$key, query$query, query$qtype] = query;
-	else
 		{
-		pending[query$key] = query;
-		seconds[newest]$keys += query$key;
+		twins[query$key, query$query, query$qtype] = query;
+		return;
 		}
+
+	pending[query$key] = query;
+	filling$keys += query$key;
+
+	if ( |filling$keys| > max_pending / 16 )
+		close_slice();
 	}
 
 event second_passed()
@@ -202,10 +215,10 @@ event second_passed()
 	if ( zeek_is_terminating() )
 		return;
 
-	close_second();
+	close_slice();
 
 	while ( oldest < newest
-	    && network_time() - seconds[oldest]$closed > query_timeout )
+	    && network_time() - slices[oldest]$closed > query_timeout )
 		report_oldest();
 
 	report_twins(network_time() - query_timeout);
@@ -220,7 +233,7 @@ event zeek_init()
 
 event zeek_done()
 	{
-	close_second();
+	close_slice();
 
 	while ( oldest < newest )
 		report_oldest();
