@@ -46,7 +46,7 @@ class Counting:
         names = ServerNames(config.servers)
         self.folds = Folds(limits.sensors, limits.servers, limits.groups, names)
         self.ledger = BridgeLedger(self.folds)
-        self.protocols = protocols(limits, self.folds)
+        self.protocols = protocols(limits, self.folds, clock)
         self._marks: dict[str, Mark] = {}
         self._committed: dict[str, int] = {}
         self._clock = clock

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pano_glue.metrics.family import Family, escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Exemplar = tuple[str, float]
 """An identifier (a Zeek `uid`) and the value that it had."""
@@ -55,13 +55,6 @@ class Histograms:
             start = end
         counts[-1] += len(values) - start
         buckets.total += sum(values)
-
-    def add_counted(self, key: tuple[str, ...], counted: Mapping[int, int]) -> None:
-        """Count `{value: how often}`."""
-        buckets = self._buckets(key)
-        for value, count in counted.items():
-            buckets.counts[bisect_left(self.bounds, value)] += count
-            buckets.total += value * count
 
     def beats(self, key: tuple[str, ...], value: float) -> bool:
         """Tell whether `value` is the largest since the last scrape, so worth an exemplar."""

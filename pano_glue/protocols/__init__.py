@@ -9,6 +9,8 @@ from pano_glue.protocols.dns import Dns
 from pano_glue.protocols.pano_stats import PanoStats
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pano_glue.config import Limits
     from pano_glue.metrics.labels import Folds
 
@@ -17,7 +19,9 @@ __all__ = ["TOPICS", "RecordProtocol", "Tally", "protocols"]
 TOPICS = (Dns.topic, PanoStats.topic)
 
 
-def protocols(limits: Limits, folds: Folds) -> dict[str, RecordProtocol]:
-    """Make every protocol, by the name of its log."""
-    made: list[RecordProtocol] = [Dns(limits, folds), PanoStats(folds)]
+def protocols(
+    limits: Limits, folds: Folds, clock: Callable[[], float]
+) -> dict[str, RecordProtocol]:
+    """Make every protocol, by the name of its log; `clock` gives epoch seconds."""
+    made: list[RecordProtocol] = [Dns(limits, folds, clock), PanoStats(folds)]
     return {protocol.topic: protocol for protocol in made}

@@ -7,21 +7,23 @@ counted when it timed out, is not another query.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Meta, field
 
 from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.histograms import Histograms
 from pano_glue.metrics.labels import OTHER
 from pano_glue.protocols.base import Tally
 from pano_glue.protocols.dns_names import QTYPES, RCODES
+from pano_glue.protocols.dns_record import UNSET, DnsRecord, Times
+from pano_glue.protocols.dns_sketches import DnsSketches
 from pano_glue.protocols.lines import BAD_LINE, LineDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pano_glue.config import Limits
     from pano_glue.metrics.family import Family
@@ -31,45 +33,10 @@ LABELS = ("sensor", "server", "proto")
 # CoreDNS's buckets (plugin/metrics), the rtt's with two finer ones below.
 RTT_BOUNDS = [62.5e-6 * 2**i for i in range(18)]
 SIZE_BOUNDS = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
-DAY = 86400.0
-UNSET = -1  # a number that the record does not have
-
-Outcome = Literal["answered", "timeout", "late", "orphan"]
 QUERIES = ("answered", "timeout")
 RESPONSES = ("answered", "late", "orphan")
 
-Address = Annotated[str, Meta(max_length=45)]
-Size = Annotated[int, Meta(ge=0, le=65535)]
-
-
-class DnsRecord(msgspec.Struct, gc=False):
-    """The fields of a dns.log record that are counted; the others are passed over.
-
-    Numbers outside what DNS can carry make a record malformed. `proto` and `TC` stand in every
-    dns.log, stock or not, and tell it from the other logs of Zeek.
-    """
-
-    server: Address = field(name="id.resp_h")
-    client: Address = field(name="id.orig_h")
-    proto: Literal["udp", "tcp"]
-    TC: bool
-    uid: Annotated[str, Meta(max_length=64)] = ""
-    rtt: Annotated[float, Meta(ge=0, le=DAY)] | None = None
-    query: Annotated[str, Meta(max_length=4096)] = ""
-    qtype: Size = UNSET
-    rcode: Annotated[int, Meta(ge=0, le=4095)] = UNSET
-    outcome: Outcome | None = None
-    retransmits: Annotated[int, Meta(ge=0, le=65535)] = 0
-    query_bytes: Size = UNSET
-    reply_bytes: Size = UNSET
-    sensor: Annotated[str, Meta(max_length=255)] = ""
-
-
-class _Times(msgspec.Struct):
-    """When a record's transaction was complete; only the last line of a batch is asked."""
-
-    ts: float
-    rtt: float
+Labels = tuple[str, str, str]
 
 
 class Dns:
@@ -77,12 +44,11 @@ class Dns:
 
     topic = "dns"
 
-    def __init__(self, limits: Limits, folds: Folds) -> None:
-        """Begin at zero; `folds` bounds the labels and `limits` everything else."""
+    def __init__(self, limits: Limits, folds: Folds, clock: Callable[[], float]) -> None:
+        """Begin at zero; `folds` bounds the labels, `limits` the rest; `clock` gives seconds."""
         self._decoder = LineDecoder(self.topic, DnsRecord)
-        self._times = msgspec.json.Decoder(_Times)
+        self._times = msgspec.json.Decoder(Times)
         self._folds = folds
-        self._limits = limits
         prefix = "pano_dns_"
         self._queries = Counters(
             prefix + "queries", "DNS queries, retransmissions merged.", (*LABELS, "qtype")
@@ -108,6 +74,7 @@ class Dns:
         self._reply_bytes = Histograms(
             prefix + "response_bytes", "Length of responses.", LABELS, SIZE_BOUNDS
         )
+        self._sketches = DnsSketches(limits.top, clock)
 
     def count(self, lines: bytes) -> Tally:
         """Count whole JSON lines; nothing in them raises."""
@@ -147,8 +114,9 @@ class Dns:
             self._reply_bytes,
         ):
             yield metric.family()
+        yield from self._sketches.families()
 
-    def _count_stock(self, labels: tuple[str, str, str], group: list[DnsRecord]) -> None:
+    def _count_stock(self, labels: Labels, group: list[DnsRecord]) -> None:
         """Count records of Zeek's own dns.log, which tells no outcome."""
         answered = [record for record in group if record.rcode != UNSET]
         timeouts = [record for record in group if record.rcode == UNSET]
@@ -157,9 +125,7 @@ class Dns:
         if timeouts:
             self._count_group(labels, "timeout", timeouts)
 
-    def _count_group(
-        self, labels: tuple[str, str, str], outcome: str, group: list[DnsRecord]
-    ) -> None:
+    def _count_group(self, labels: Labels, outcome: str, group: list[DnsRecord]) -> None:
         """Count records of one server with one outcome."""
         if outcome in QUERIES:
             self._count_queries(labels, group)
@@ -172,25 +138,24 @@ class Dns:
         elif outcome == "orphan":
             self._orphans.add(labels, len(group))
 
-    def _count_queries(self, labels: tuple[str, str, str], group: list[DnsRecord]) -> None:
+    def _count_queries(self, labels: Labels, group: list[DnsRecord]) -> None:
+        self._sketches.add(group)
         for qtype, count in Counter([record.qtype for record in group]).items():
             self._queries.add((*labels, QTYPES.get(qtype, OTHER)), count)
         retransmits = sum([record.retransmits for record in group])
         if retransmits:
             self._retransmits.add(labels, retransmits)
-        sizes = Counter([record.query_bytes for record in group])
-        sizes.pop(UNSET, None)
-        self._query_bytes.add_counted(labels, sizes)
+        sizes = sorted([record.query_bytes for record in group])
+        self._query_bytes.add_sorted(labels, sizes[bisect_right(sizes, UNSET) :])
 
-    def _count_responses(self, labels: tuple[str, str, str], group: list[DnsRecord]) -> None:
+    def _count_responses(self, labels: Labels, group: list[DnsRecord]) -> None:
         for rcode, count in Counter([record.rcode for record in group]).items():
             self._responses.add((*labels, RCODES.get(rcode, OTHER)), count)
         truncated = sum([record.TC for record in group])
         if truncated:
             self._truncated.add(labels, truncated)
-        sizes = Counter([record.reply_bytes for record in group])
-        sizes.pop(UNSET, None)
-        self._reply_bytes.add_counted(labels, sizes)
+        sizes = sorted([record.reply_bytes for record in group])
+        self._reply_bytes.add_sorted(labels, sizes[bisect_right(sizes, UNSET) :])
         rtts = sorted([record.rtt for record in group if record.rtt is not None])
         if not rtts:
             return

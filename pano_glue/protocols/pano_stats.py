@@ -41,6 +41,9 @@ class StatsRecord(msgspec.Struct):
     pending: Total
     records_logged: Total
     batches_sent: Total = 0
+    continued_replies: Total = 0
+    evicted: Total = 0
+    vetoed: Total = 0
 
 
 # metric: meaning, labels beyond `sensor`, and the field of each label value.
@@ -68,6 +71,9 @@ METRICS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "retransmits": ("Queries seen again before their reply.", "", {"": "retransmits"}),
     "duplicate_replies": ("Replies seen again.", "", {"": "duplicate_replies"}),
+    "continued_replies": ("Further messages of zone transfers.", "", {"": "continued_replies"}),
+    "evicted": ("Timeouts before their time, for want of room.", "", {"": "evicted"}),
+    "vetoed": ("Transactions that a hook kept out of the log.", "", {"": "vetoed"}),
     "records": ("Records written to dns.log.", "", {"": "records_logged"}),
     "batches": ("Batches of records sent.", "", {"": "batches_sent"}),
 }
