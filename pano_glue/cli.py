@@ -64,6 +64,8 @@ def up(  # noqa: PLR0913, PLR0917 - one argument for each option
 app.command()(bridge.run)
 app.command()(bridge.replay)
 app.command()(bridge.doctor)
+app.command()(bridge.top)
+app.command()(bridge.config)
 
 
 def main() -> None:

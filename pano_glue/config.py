@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Count = Annotated[int, Meta(ge=1)]
+SECRETS = frozenset({"kafka.sasl_password"})
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +114,20 @@ def load_settings(
             merged[key] = Setting(key, flag, f"--{key.rpartition('.')[2].replace('_', '-')}")
     config = _checked(merged)
     return Settings(config, [merged.get(s.key, s) for s in _flat(msgspec.to_builtins(config))])
+
+
+def show_settings(settings: Settings, *, as_json: bool) -> None:
+    """Print each setting with its origin, passwords left out; JSON is a list of objects."""
+    shown = [
+        setting._replace(value="***") if setting.key in SECRETS and setting.value else setting
+        for setting in settings.origins
+    ]
+    if as_json:
+        print(msgspec.json.encode([setting._asdict() for setting in shown]).decode())
+        return
+    for setting in shown:
+        value = msgspec.json.encode(setting.value).decode()
+        print(f"{setting.key} = {value}  # {setting.origin}")
 
 
 def _keys() -> list[str]:

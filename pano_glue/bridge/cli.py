@@ -73,3 +73,27 @@ def doctor(
     from pano_glue.bridge.doctor import doctor as examine
 
     examine(as_json=as_json)
+
+
+def top(
+    url: Annotated[
+        str, typer.Option(help="A bridge's page; /peek commits nothing.")
+    ] = "http://127.0.0.1:9102/peek",
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="One table.")] = False,  # noqa: FBT002 - a flag
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Show a live table of servers, domains and clients."""
+    from pano_glue.bridge.top import top as show
+
+    show(url, interval, once=once, as_json=as_json)
+
+
+def config(
+    file: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Print every setting, its value and where it came from."""
+    from pano_glue.config import load_settings, show_settings
+
+    show_settings(load_settings(file, os.environ, {}), as_json=as_json)

@@ -12,7 +12,7 @@ from pano_glue.metrics.labels import Folds, ServerNames
 from pano_glue.protocols import Tally, protocols
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pano_glue.config import Config
     from pano_glue.metrics.family import Family
@@ -79,6 +79,16 @@ class Counting:
         with self._lock:
             self._committed[source] = max(mark.records, self._committed.get(source, 0))
             self._note_uncommitted(source)
+
+    def rename_servers(self, servers: Mapping[str, str]) -> None:
+        """Use another `[servers]` table from here on.
+
+        Raises:
+            SettingError: for a server that is neither an address nor a prefix.
+        """
+        names = ServerNames(servers)
+        with self._lock:
+            self.folds.rename(names)
 
     def _note_uncommitted(self, source: str) -> None:
         records = self._marks[source].records - self._committed.get(source, 0)

@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 from pathlib import Path
-from threading import Event, Lock, Thread
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from pano_glue.bridge.check import check_log
 from pano_glue.bridge.counting import Counting, Mark, Scrape
-from pano_glue.bridge.server import MetricsServer, tls_context
-from pano_glue.errors import SettingError
+from pano_glue.bridge.server import MetricsServer, load_certificates, tls_context
+from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import Source, SourceContext, open_source, parse_uri
 from pano_glue.sources.log import topic_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from pano_glue.config import Config, Settings
 
+STOP, RELOAD = "stop", "reload"
 DRAIN = 30.0  # seconds for the sources to hand over what can be read
 
 
@@ -34,8 +36,9 @@ class BridgeRun:
         Raises:
             SettingError: when a setting cannot be used.
         """
+        self._config = config
         self.counting = Counting(config)
-        self.done = Event()
+        self.wake = SimpleQueue[str]()  # what signal handlers may write to
         self._applied = config.bridge.commit == "applied"
         self._failure: BaseException | None = None
         self._commits = Lock()
@@ -59,8 +62,8 @@ class BridgeRun:
             self.tls,
         )
 
-    def serve(self) -> None:
-        """Read, count and serve until `done` is set; then drain.
+    def serve(self, load: Callable[[], Settings]) -> None:
+        """Read, count and serve until `wake` says STOP; then drain. RELOAD asks `load` again.
 
         Raises:
             PanoError: when a source cannot go on.
@@ -73,7 +76,8 @@ class BridgeRun:
         for thread in threads:
             thread.start()
         print(f"pano-bridge: serving {self.server.url}", file=sys.stderr, flush=True)
-        self.done.wait()
+        while self.wake.get() == RELOAD:
+            self._reload(load)
         for source in self._sources.values():
             source.stop()
         for thread in threads:
@@ -84,6 +88,21 @@ class BridgeRun:
                 source.close()
         if self._failure is not None:
             raise self._failure
+
+    def _reload(self, load: Callable[[], Settings]) -> None:
+        """Take over what can change while running, and say what cannot."""
+        try:
+            config = load().config
+            self.counting.rename_servers(config.servers)
+            if self.tls is not None and config.tls.cert:
+                load_certificates(self.tls, config.tls)
+        except PanoError as error:
+            print(f"pano-bridge: not reloaded: {error}", file=sys.stderr)
+            return
+        for table in ("bridge", "limits", "kafka", "websocket"):
+            if getattr(config, table) != getattr(self._config, table):
+                print(f"pano-bridge: [{table}] changes need a restart", file=sys.stderr)
+        print("pano-bridge: reloaded [servers] and the files of [tls]", file=sys.stderr)
 
     def _check_logs(self, config: Config) -> None:
         for uri in map(parse_uri, config.bridge.sources):
@@ -101,7 +120,7 @@ class BridgeRun:
                     self._commit(source, mark)
         except BaseException as error:  # noqa: BLE001 - raised again by `serve`, with its traceback
             self._failure = error
-            self.done.set()
+            self.wake.put(STOP)
 
     def _answered(self, scrape: Scrape) -> None:
         if self._applied:
@@ -137,8 +156,9 @@ def run_bridge(load: Callable[[], Settings]) -> None:
     """
     bridge = BridgeRun(load().config)
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: bridge.done.set())
-    bridge.serve()
+        signal.signal(signum, lambda *_: bridge.wake.put(STOP))
+    signal.signal(signal.SIGHUP, lambda *_: bridge.wake.put(RELOAD))
+    bridge.serve(load)
 
 
 def _claim(state_dir: str) -> Path:
