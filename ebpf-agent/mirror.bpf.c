@@ -40,43 +40,57 @@ static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet)
 {
 	__be16 protocol = skb->protocol;
 
-	if (!read_ip(skb, protocol, packet))
+	if (!read_ip(skb, packet, protocol))
 		return false;
 	if (packet_chosen(skb, packet))
 		return true;
 	if (!choice.tunnels || to_sensor(packet) || !enter_tunnel(skb, packet, &protocol))
 		return false;
-	return read_ip(skb, protocol, packet) && packet_chosen(skb, packet);
+	return read_ip(skb, packet, protocol) && packet_chosen(skb, packet);
 }
 
-static __always_inline enum pano_verdict clone(struct __sk_buff *skb, __u32 ifindex, __u32 flags)
+/*
+ * The address of a counter, computed where the verdict falls: without CAP_PERFMON the verifier
+ * takes no index that differs from path to path, which is what the compiler would make of it.
+ */
+static __always_inline __u64 *counter(struct pano_counters *count, enum pano_verdict verdict)
+{
+	__u64 *at = &count->packets[verdict];
+
+	barrier_var(at);
+	return at;
+}
+
+static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_counters *count,
+				    __u32 ifindex, __u32 flags)
 {
 	long failure = bpf_clone_redirect(skb, ifindex, flags);
 
-	switch (failure) {
-	case 0:
-		return PANO_MIRRORED;
-	case -ENOMEM:
-		return PANO_NO_MEMORY;
-	case -EINVAL:
-		return PANO_NO_DEVICE;
-	default:
-		if (failure < 0)
-			return PANO_REFUSED;
-		return skb->len > devices.longest ? PANO_TOO_LONG : PANO_DROPPED;
-	}
+	if (!failure)
+		return counter(count, PANO_MIRRORED);
+	if (failure > 0 && skb->len > devices.longest)
+		return counter(count, PANO_TOO_LONG);
+	if (failure > 0)
+		return counter(count, PANO_DROPPED);
+	if (failure == -ENOMEM)
+		return counter(count, PANO_NO_MEMORY);
+	if (failure == -EINVAL)
+		return counter(count, PANO_NO_DEVICE);
+	return counter(count, PANO_REFUSED);
 }
 
-static __always_inline enum pano_verdict mirror(struct __sk_buff *skb, const struct packet *packet,
-						const struct pano_hook *hook, bool bare)
+/* Mirrors a matched packet, or does not; returns what to count it as. */
+static __always_inline __u64 *mirror(struct __sk_buff *skb, const struct packet *packet,
+				     const struct pano_hook *hook, struct pano_counters *count,
+				     bool bare)
 {
 	if (choice.once && !first_sight(skb, packet, hook))
-		return PANO_DUPLICATE;
+		return counter(count, PANO_DUPLICATE);
 	if (!under_ceiling())
-		return PANO_ABOVE_CEILING;
+		return counter(count, PANO_ABOVE_CEILING);
 	if (bare)
-		return clone(skb, devices.relay, BPF_F_INGRESS);
-	return clone(skb, devices.mirror, devices.mirror_flags);
+		return clone(skb, count, devices.relay, BPF_F_INGRESS);
+	return clone(skb, count, devices.mirror, devices.mirror_flags);
 }
 
 static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direction, bool bare)
@@ -85,13 +99,13 @@ static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direc
 	struct packet packet = {.at = bare ? 0 : ETH_HLEN};
 	struct pano_counters *count;
 
-	if (!chosen(skb, &packet))
+	if (plainly_other(skb, packet.at) || !chosen(skb, &packet))
 		return NEXT_PROGRAM;
 	count = bpf_map_lookup_elem(&counters, &hook);
 	if (!count)
 		return NEXT_PROGRAM;
 	count->packets[PANO_MATCHED]++;
-	count->packets[mirror(skb, &packet, &hook, bare)]++;
+	++*mirror(skb, &packet, &hook, count, bare);
 	return NEXT_PROGRAM;
 }
 

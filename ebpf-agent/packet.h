@@ -137,16 +137,19 @@ static __always_inline bool read_ipv6(struct __sk_buff *skb, struct packet *pack
 	return read_extensions(skb, packet);
 }
 
-/* Reads the IP headers at packet->at; false when this is no IP. */
-static __always_inline bool read_ip(struct __sk_buff *skb, __be16 protocol, struct packet *packet)
+/*
+ * Reads the IP headers at packet->at; 0 when this is no IP. A function of its own, so that the
+ * verifier follows its many paths once, not once for each way here.
+ */
+__noinline int read_ip(struct __sk_buff *skb, struct packet *packet, __u16 protocol)
 {
-	if (!read_vlan(skb, packet, &protocol))
-		return false;
+	if (!packet || !read_vlan(skb, packet, &protocol))
+		return 0;
 	if (protocol == bpf_htons(ETH_P_IP))
 		return read_ipv4(skb, packet);
 	if (protocol == bpf_htons(ETH_P_IPV6))
 		return read_ipv6(skb, packet);
-	return false;
+	return 0;
 }
 
 /* Both UDP and TCP start with the two ports. */

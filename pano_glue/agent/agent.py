@@ -14,7 +14,7 @@ from pano_glue.agent import layout, libbpf
 from pano_glue.agent.attach import Attacher, Way
 from pano_glue.agent.choice import Choice, Dedup, apply_choice
 from pano_glue.agent.devices import INGRESS, Interface, Network
-from pano_glue.agent.hooks import Hooks
+from pano_glue.agent.hooks import BARE, ETHERNET, Hooks
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
 from pano_glue.agent.mirror import (
     NO_ADDRESS,
@@ -174,6 +174,13 @@ class Agent:
     def counts(self) -> Iterable[tuple[str, str, layout.HookCount]]:
         """List interface, direction and count for each hook; safe from any thread."""
         return list(self._hooks.counts()) if self._hooks else []
+
+    def run_times(self) -> dict[str, libbpf.RunTime]:
+        """Return the run time of each program that ran while the kernel's statistics were on."""
+        if not self._hooks:
+            return {}
+        times = {name: self._programs.run_time(name) for name in (*ETHERNET, *BARE)}
+        return {name: time for name, time in times.items() if time.runs}
 
     def status(self) -> dict[str, Any]:
         """Return what `pano-agent status --json` prints."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -15,7 +15,11 @@ from pano_glue.agent.control import ControlSocket, ask
 from pano_glue.agent.metrics import PacketCollector, serve_metrics
 from pano_glue.agent.mirror import parse_target
 from pano_glue.agent.namespace import enter_namespace
+from pano_glue.errors import PanoError
 from pano_glue.shell import run_command
+
+if TYPE_CHECKING:
+    from pano_glue.agent.check import Finding
 
 DEFAULT_CONTROL = Path("/run/pano/agent.sock")
 
@@ -75,9 +79,11 @@ def run(  # noqa: PLR0913 # one argument for each option
         bool, typer.Option("--mirror-inside", help="Create the mirror in --netns too.")
     ] = False,
     attach: Annotated[Way, typer.Option(help="How to attach to interfaces.")] = Way.AUTO,
+    check: Annotated[bool, typer.Option("--check", help="Only tell what is missing.")] = False,
 ) -> None:
     """Mirror until a signal says to end; then nothing is left behind."""
-    from pano_glue.agent.agent import Agent, Settings
+    from pano_glue.agent.agent import PROGRAM, Agent, Settings
+    from pano_glue.agent.check import check_all
     from pano_glue.agent.loop import run_agent
 
     choice = msgspec.convert(
@@ -93,14 +99,28 @@ def run(  # noqa: PLR0913 # one argument for each option
         ),
         Choice,
     )
-    crossing = "" if mirror_inside else netns
-    agent = Agent(Settings(tuple(iface), parse_target(mirror), crossing, attach), choice)
+    settings = Settings(tuple(iface), parse_target(mirror), "" if mirror_inside else netns, attach)
+    if check:
+        if netns and mirror_inside:
+            enter_namespace(netns)
+        report(list(check_all(settings, PROGRAM)))
+        return
+    agent = Agent(settings, choice)
     socket = ControlSocket(control)
     if listen:
-        serve_metrics(listen, PacketCollector(agent.counts))
+        serve_metrics(listen, PacketCollector(agent.counts, agent.run_times))
     if netns and mirror_inside:
         enter_namespace(netns)
     run_agent(agent, socket, mirror)
+
+
+def report(findings: list[Finding]) -> None:
+    """Print what `run` would need; PanoError when it could not run."""
+    for finding in findings:
+        print(finding)
+    missing = [one.what for one in findings if one.needed and not one.good]
+    if missing:
+        raise PanoError(f"{len(missing)} missing ({', '.join(missing)})", "see the lines above")
 
 
 @app.command("set")

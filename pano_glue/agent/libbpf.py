@@ -22,6 +22,7 @@ TCX_EGRESS = 47
 BPF_F_BEFORE = 1 << 3  # without a neighbour named: before all of them
 
 IFINDEX = struct.Struct("=40xI")  # struct __sk_buff up to `ifindex`
+PROG_INFO = struct.Struct("=192xQQ")  # struct bpf_prog_info: run_time_ns, run_cnt
 ROOM = 256  # a program may make a packet longer
 
 INT = ctypes.c_int
@@ -45,6 +46,7 @@ SIGNATURES: dict[str, tuple[type, list[type]]] = {
     "bpf_map_delete_elem": (INT, [INT, POINTER]),
     "bpf_map_get_next_key": (INT, [INT, POINTER, POINTER]),
     "bpf_link_create": (INT, [INT, INT, INT, POINTER]),
+    "bpf_obj_get_info_by_fd": (INT, [INT, POINTER, POINTER]),
     "bpf_prog_test_run_opts": (INT, [INT, POINTER]),
 }
 
@@ -75,6 +77,13 @@ class TestRunOptions(ctypes.Structure):
         ("cpu", ctypes.c_uint32),
         ("batch_size", ctypes.c_uint32),
     )
+
+
+class RunTime(NamedTuple):
+    """How long a program ran in all, and how often."""
+
+    nanoseconds: int
+    runs: int
 
 
 class TestRun(NamedTuple):
@@ -193,6 +202,16 @@ class BpfObject:
             self.program(program), ifindex, attach_type, ctypes.byref(options)
         )
         return check(made, program)
+
+    def run_time(self, program: str) -> RunTime:
+        """Read what the kernel's statistics say; zeros unless `kernel.bpf_stats_enabled` is 1."""
+        info = ctypes.create_string_buffer(PROG_INFO.size)
+        size = ctypes.c_uint32(len(info))
+        found = self._library.bpf_obj_get_info_by_fd(
+            self.program(program), info, ctypes.byref(size)
+        )
+        check(found, program)
+        return RunTime(*PROG_INFO.unpack(info.raw))
 
     def run(self, program: str, packet: bytes, ifindex: int = 1, repeat: int = 1) -> TestRun:
         """Run a program on a packet as if an interface had it (BPF_PROG_RUN); 1 is loopback."""

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from pano_glue.agent.layout import VERDICTS
+from pano_glue.agent.layout import NANOSECONDS, VERDICTS
 from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
@@ -17,19 +17,22 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from pano_glue.agent.layout import HookCount
+    from pano_glue.agent.libbpf import RunTime
 
     Counts = Callable[[], Iterable[tuple[str, str, HookCount]]]
+    RunTimes = Callable[[], dict[str, RunTime]]
 
 
 class PacketCollector(Collector):
     """One sample for each interface, direction and verdict."""
 
-    def __init__(self, counts: Counts) -> None:
-        """Read `counts` (interface, direction, count) at each scrape."""
+    def __init__(self, counts: Counts, run_times: RunTimes) -> None:
+        """Read `counts` (interface, direction, count) and run times at each scrape."""
         self._counts = counts
+        self._run_times = run_times
 
     def collect(self) -> Iterable[Metric]:
-        """Yield `pano_agent_packets_total` and `pano_agent_errors_total`."""
+        """Yield packets and errors by hook, then run times of programs that ran."""
         packets = CounterMetricFamily(
             "pano_agent_packets",
             "DNS packets seen by the capture program.",
@@ -47,6 +50,24 @@ class PacketCollector(Collector):
                 errors.add_metric((interface, direction, cause), number)
         yield packets
         yield errors
+        yield from self._programs()
+
+    def _programs(self) -> Iterable[Metric]:
+        seconds = CounterMetricFamily(
+            "pano_agent_program_run_seconds",
+            "Time in the capture programs (with kernel.bpf_stats_enabled=1).",
+            labels=("program",),
+        )
+        runs = CounterMetricFamily(
+            "pano_agent_program_runs",
+            "Packets that the capture programs looked at (with kernel.bpf_stats_enabled=1).",
+            labels=("program",),
+        )
+        for program, time in self._run_times().items():
+            seconds.add_metric((program,), time.nanoseconds / NANOSECONDS)
+            runs.add_metric((program,), time.runs)
+        yield seconds
+        yield runs
 
 
 def serve_metrics(listen: str, collector: Collector) -> None:
