@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pano_glue.metrics.family import Family, escaped
+from pano_glue.metrics.family import Family
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,10 +61,11 @@ class Histograms:
         return value > self._buckets(key).slowest
 
     def exemplify(self, key: tuple[str, ...], identifier: str, value: float) -> None:
-        """Remember `identifier` as the exemplar of the bucket that `value` fell into."""
+        """Remember `identifier` (letters and digits) as an exemplar of the bucket of `value`."""
         buckets = self._buckets(key)
         buckets.slowest = value
-        buckets.exemplars[bisect_left(self.bounds, value)] = (escaped(identifier), value)
+        if identifier.isascii() and identifier.isalnum():
+            buckets.exemplars[bisect_left(self.bounds, value)] = (identifier, value)
 
     def family(self) -> Family:
         """Write all samples; exemplars are looked for anew from here on."""

@@ -74,6 +74,6 @@ class LineDecoder(Generic[Record]):
         if len(tags) != 1:
             raise msgspec.DecodeError("neither bare nor tagged")
         ((tag, raw),) = tags.items()
-        if tag != self._topic and bytes(raw[:1]) == b"{":
+        if tag != self._topic and bytes(raw)[:1] == b"{":
             raise KeyError(tag)
         return self._bare.decode(raw)
