@@ -43,6 +43,13 @@ class Fetched(NamedTuple):
     values: Sequence[bytes]
 
 
+class Done(Protocol):
+    """Told once, from any thread, how a request ended."""
+
+    def __call__(self, failure: str | None) -> None:
+        """Take note: it is done (None), or why it failed."""
+
+
 class KafkaAwayError(OSError):
     """Kafka did not answer, or not in time; it is worth trying again."""
 
@@ -71,7 +78,10 @@ class Group(Protocol):
 
 
 class Consumer(Protocol):
-    """A member of a consumer group, connected; offsets move by `commit` only."""
+    """A member of a consumer group, connected; offsets move by `commit` only.
+
+    It belongs to the thread that polls: confluent-kafka makes every other one wait.
+    """
 
     def poll(self, seconds: float) -> Sequence[Fetched]:
         """Wait for messages. `Group` is called from in here.
@@ -84,28 +94,17 @@ class Consumer(Protocol):
     def reachable(self) -> bool:
         """Ask Kafka something; False when no answer comes within `REACH_SECONDS`."""
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit, from any thread.
-
-        Raises:
-            KafkaAwayError: when it was not confirmed.
-        """
+    def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
+        """Ask Kafka to commit; `done` may be called in a later `poll` only."""
 
     def close(self) -> None:
         """Leave the group."""
 
 
-class Delivery(Protocol):
-    """Told from any thread what became of a message: None, or why it can never be delivered."""
-
-    def __call__(self, failure: str | None) -> None:
-        """Take note."""
-
-
 class Producer(Protocol):
     """An idempotent producer, connected; it repeats what was not confirmed, forever."""
 
-    def send(self, topic: str, key: bytes, value: bytes, delivered: Delivery) -> None:
+    def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
         """Queue a message; `delivered` is called once Kafka has it, or never will."""
 
     def serve(self) -> None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pano_glue.config import Kafka
-    from pano_glue.kafka.client import Delivery, Group
+    from pano_glue.kafka.client import Done, Group
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 BUFFERED_KBYTES = 64 << 10
 
 REFUSED = {
@@ -42,8 +42,10 @@ def open_consumer(
 ) -> ConfluentConsumer:
     """See `client.Library`."""
     first = _FirstError()
+    commits = _Commits()
     consumer = confluent_kafka.Consumer(
         {
+            "on_commit": commits.confirmed,
             "group.id": name,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -56,14 +58,14 @@ def open_consumer(
         | _common(servers, settings, first)
     )
     _connect(consumer, first)
-    listener = _Listener(group)
+    listener = _Listener(group, commits)
     consumer.subscribe(
         list(topics),
         on_assign=listener.assigned,
         on_revoke=listener.revoked,
         on_lost=listener.lost,
     )
-    return ConfluentConsumer(consumer, topics)
+    return ConfluentConsumer(consumer, topics, commits)
 
 
 def open_producer(servers: str, settings: Kafka) -> ConfluentProducer:
@@ -87,9 +89,15 @@ def open_producer(servers: str, settings: Kafka) -> ConfluentProducer:
 class ConfluentConsumer:
     """See `client.Consumer`."""
 
-    def __init__(self, consumer: Any, topics: Sequence[str]) -> None:  # noqa: ANN401 (untyped)
+    def __init__(
+        self,
+        consumer: Any,  # noqa: ANN401 (untyped)
+        topics: Sequence[str],
+        commits: _Commits,
+    ) -> None:
         """Wrap a subscribed Consumer."""
         self._consumer = consumer
+        self._commits = commits
         self._topics = topics
         self._messages = 100  # asked for at once, about FETCH_BYTES of them
 
@@ -126,9 +134,9 @@ class ConfluentConsumer:
             return False
         return True
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """See `client.Consumer`."""
-        _commit(self._consumer, offsets)
+    def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
+        """See `client.Consumer`; the library calls back while it polls."""
+        self._commits.ask(self._consumer, offsets, done)
 
     def close(self) -> None:
         """See `client.Consumer`."""
@@ -142,7 +150,7 @@ class ConfluentProducer:
         """Wrap a Producer."""
         self._producer = producer
 
-    def send(self, topic: str, key: bytes, value: bytes, delivered: Delivery) -> None:
+    def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
         """See `client.Producer`."""
 
         def confirmed(error: KafkaError | None, _: object) -> None:
@@ -172,8 +180,9 @@ class ConfluentProducer:
 class _Listener:
     """Called by the library in the thread that polls; its own threads keep up the heartbeat."""
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, commits: _Commits) -> None:
         self._group = group
+        self._commits = commits
 
     def assigned(self, _: object, assigned: Collection[Any]) -> None:
         self._group.assigned(_partitions(assigned))
@@ -184,16 +193,38 @@ class _Listener:
         self._group.when_settled(partitions, settled.set)
         settled.wait()
         offsets = self._group.revoked(partitions)
-        if offsets:
-            try:
-                _commit(consumer, offsets)
-            except KafkaAwayError:
-                self._group.lost(partitions)
-            else:
+
+        def committed(failure: str | None) -> None:
+            if failure is None:
                 self._group.committed(offsets)
+            else:
+                self._group.lost(partitions)
+
+        if offsets:  # on its way before the group learns that the partitions are free
+            self._commits.ask(consumer, offsets, committed)
 
     def lost(self, _: object, lost: Collection[Any]) -> None:
         self._group.lost(_partitions(lost))
+
+
+class _Commits:
+    """Commits on their way. The library's own waiting for one would have no end without Kafka."""
+
+    def __init__(self) -> None:
+        self._asked: dict[frozenset[tuple[str, int, int]], Done] = {}
+
+    def ask(self, consumer: Any, offsets: Mapping[Partition, int], done: Done) -> None:  # noqa: ANN401
+        self._asked[frozenset((*partition, offset) for partition, offset in offsets.items())] = done
+        marks = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+        try:
+            consumer.commit(offsets=marks, asynchronous=True)
+        except KafkaException as error:
+            self.confirmed(error.args[0], marks)
+
+    def confirmed(self, error: KafkaError | None, marks: Sequence[Any]) -> None:
+        done = self._asked.pop(frozenset((m.topic, m.partition, m.offset) for m in marks))
+        failures = [error, *(mark.error for mark in marks)]
+        done(next((failure.str() for failure in failures if failure is not None), None))
 
 
 class _FirstError:
@@ -213,17 +244,6 @@ def _connect(client: Any, first: _FirstError) -> None:  # noqa: ANN401 (untyped)
     except KafkaException as error:
         client.poll(0)  # lets the library report why
         raise _translate(first.error or error.args[0]) from error
-
-
-def _commit(consumer: Any, offsets: Mapping[Partition, int]) -> None:  # noqa: ANN401 (untyped)
-    marks = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
-    try:
-        results = consumer.commit(offsets=marks, asynchronous=False)
-    except (KafkaException, RuntimeError) as error:  # RuntimeError: closed meanwhile
-        raise KafkaAwayError(str(error)) from error
-    for result in results:
-        if result.error is not None:
-            raise KafkaAwayError(result.error.str())
 
 
 def _partitions(partitions: Collection[Any]) -> list[Partition]:

@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pano_glue.config import Kafka
-    from pano_glue.kafka.client import Delivery, Group
+    from pano_glue.kafka.client import Done, Group
 
-COMMIT_SECONDS = 10.0
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 FOREVER = 1 << 30  # milliseconds, twelve days: as long as the library's clock arithmetic likes
 BUFFERED_BYTES = 32 << 20
@@ -104,10 +103,12 @@ class KafkaPythonConsumer:
             return False
         return True
 
-    def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """See `client.Consumer`; the library runs it in its own thread."""
+    def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
+        """See `client.Consumer`; the library calls back from its own thread."""
         with _translated():
-            self._consumer.commit(_marks(offsets), timeout_ms=int(COMMIT_SECONDS * 1000))
+            asked = self._consumer.commit_async(_marks(offsets))
+        asked.add_callback(lambda _: done(None))
+        asked.add_errback(lambda error: done(str(error)))
 
     def close(self) -> None:
         """See `client.Consumer`."""
@@ -121,7 +122,7 @@ class KafkaPythonProducer:
         """Wrap a KafkaProducer."""
         self._producer = producer
 
-    def send(self, topic: str, key: bytes, value: bytes, delivered: Delivery) -> None:
+    def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
         """See `client.Producer`."""
         try:
             sent = self._producer.send(topic, value, key)

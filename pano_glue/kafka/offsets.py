@@ -26,7 +26,7 @@ class Offsets:
     def __init__(self, handover: float = HANDOVER_SECONDS) -> None:
         """Begin without partitions; `handover` seconds a partition waits for its scrape."""
         self._handover = handover
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._owned: set[Partition] = set()
         self._counted: dict[Partition, int] = {}
         self._scraped: dict[Partition, int] = {}
@@ -68,16 +68,18 @@ class Offsets:
     def due(self) -> Mapping[Partition, int]:
         """What was scraped of our partitions and is not committed."""
         with self._lock:
-            return {
-                partition: offset
-                for partition, offset in self._scraped.items()
-                if partition in self._owned and offset > self._committed.get(partition, 0)
-            }
+            return self._due()
 
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Take note that Kafka has confirmed these."""
         with self._lock:
             self._committed.update(offsets)
+            self._lock.notify_all()
+
+    def wait_committed(self, seconds: float) -> bool:
+        """Wait until nothing is due; False when `seconds` were too few."""
+        with self._lock:
+            return self._lock.wait_for(lambda: not self._due(), seconds)
 
     def close(self) -> None:
         """Hold nothing back from now on: what was not scraped is left to the next life."""
@@ -124,6 +126,13 @@ class Offsets:
     def lose_all(self) -> None:
         """As `lost`, for every partition."""
         self.lost(tuple(self._owned))
+
+    def _due(self) -> dict[Partition, int]:
+        return {
+            partition: offset
+            for partition, offset in self._scraped.items()
+            if partition in self._owned and offset > self._committed.get(partition, 0)
+        }
 
     def _release(self) -> None:
         with self._lock:

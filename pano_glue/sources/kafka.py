@@ -7,6 +7,8 @@ committed only by `commit`; what a rebalance does is told in `kafka.offsets`.
 
 from __future__ import annotations
 
+import threading
+import time
 from threading import Event
 from typing import TYPE_CHECKING, cast
 
@@ -21,13 +23,15 @@ from pano_glue.sources.base import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from threading import Thread
 
     from pano_glue.kafka.address import Address
     from pano_glue.kafka.client import Consumer, Fetched, Library, Partition
     from pano_glue.sources.base import SourceContext, SourceUri
 
-POLL_SECONDS = 0.25
-IDLE_POLLS = 8  # between two questions whether an idle Kafka is still there
+POLL_SECONDS = 0.1
+COMMIT_SECONDS = 5.0
+IDLE_POLLS = 20  # between two questions whether an idle Kafka is still there
 
 
 def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
@@ -41,6 +45,24 @@ def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
     if not address.topics:
         raise SettingError(f"--source {uri.name}: no topic", "write kafka://host:port/topic")
     return KafkaSource(uri, address, context, open_library(), Offsets())
+
+
+class Commit:
+    """One commit on its way."""
+
+    def __init__(self, offsets: Offsets, due: Mapping[Partition, int]) -> None:
+        """Tell `offsets` when `due` is committed."""
+        self.ended = Event()
+        self.failure: str | None = "no answer"
+        self._offsets = offsets
+        self._due = due
+
+    def done(self, failure: str | None) -> None:
+        """Take note; see `client.Done`."""
+        if failure is None:
+            self._offsets.committed(self._due)
+        self.failure = failure
+        self.ended.set()
 
 
 class KafkaSource:
@@ -65,9 +87,13 @@ class KafkaSource:
         self._consumer: Consumer | None = None
         self._stop = Event()
         self._up: bool | None = None
+        self._reader: Thread | None = None
+        self._asked = Commit(offsets, {})
+        self._asked.done(None)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what comes in. After `stop` nothing more: what is not read is read next time."""
+        self._reader = threading.current_thread()
         backoff = Backoff(self._stop)
         while not self._stop.is_set():
             try:
@@ -79,17 +105,17 @@ class KafkaSource:
             except KafkaAwayError:
                 self._disconnect()
                 backoff.wait()
+        self._reader = None
 
     def commit(self, position: object) -> None:
         """Commit what `position` holds of the partitions that are still ours."""
         self._offsets.scrape(cast("Mapping[Partition, int]", position))
-        due = self._offsets.due()
-        if not due:
-            return
-        if self._consumer is None:
-            raise KafkaAwayError(f"{self.name}: not connected")
-        self._consumer.commit(due)
-        self._offsets.committed(due)
+        if threading.current_thread() is self._reader:
+            return  # it goes on its way after the next poll
+        if self._reader is None and self._consumer is not None:
+            self._commit_after_end(self._consumer)
+        if not self._offsets.wait_committed(COMMIT_SECONDS):
+            raise KafkaAwayError(f"{self.name}: offsets not committed: {self._asked.failure}")
 
     def stop(self) -> None:
         """End `batches` after what is being counted; partitions are kept for the last scrape."""
@@ -101,10 +127,23 @@ class KafkaSource:
         self._offsets.close()
         self._disconnect()
 
+    def _settle(self, consumer: Consumer) -> None:
+        """Ask Kafka to commit what is due; one at a time, or an older one might come in last."""
+        if self._asked.ended.is_set() and (due := self._offsets.due()):
+            self._asked = Commit(self._offsets, due)
+            consumer.commit(due, self._asked.done)
+
+    def _commit_after_end(self, consumer: Consumer) -> None:
+        deadline = time.monotonic() + COMMIT_SECONDS
+        while not self._offsets.wait_committed(0) and time.monotonic() < deadline:
+            self._settle(consumer)
+            consumer.poll(POLL_SECONDS)  # for its callbacks; what it returns is not committed
+
     def _consume(self, consumer: Consumer) -> Iterator[Batch]:
         self._tell(up=True)
         idle = 0
         while not self._stop.is_set():
+            self._settle(consumer)
             polled = consumer.poll(POLL_SECONDS)
             idle = 0 if polled else idle + 1
             if polled:
@@ -128,6 +167,7 @@ class KafkaSource:
 
     def _disconnect(self) -> None:
         self._tell(up=False)
+        self._asked.done("the connection was lost")
         self._offsets.lose_all()
         if self._consumer is not None:
             self._consumer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.util import find_spec
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -49,8 +50,10 @@ class Reader:
         self.position = batch.position
 
     def scrape(self) -> None:
+        """Commit, as the bridge does: what cannot be stored now is tried again next time."""
         if self.position is not None:
-            self.source.commit(self.position)
+            with suppress(OSError):
+                self.source.commit(self.position)
 
     def stop(self) -> None:
         self.source.stop()
