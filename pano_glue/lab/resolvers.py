@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pano_glue.lab.network import Link, Namespace
 
 HOSTS = 500  # names below pano.test that exist
+BIG = " ".join(['"' + "x" * 250 + '"'] * 12)  # 3,000 octets: three IP fragments over UDP
 LIMIT = 3  # answers per second that the slow resolver gives in limited.test
 
 # `broken.test` is configured but its file is missing: SERVFAIL. Zones not configured: REFUSED.
@@ -31,6 +32,8 @@ server:
   server-count: 1
   tcp-count: 100
   verbosity: 1
+  ipv4-edns-size: 4096
+  ipv6-edns-size: 4096
   rrl-ratelimit: {ratelimit}
   rrl-slip: 3
   rrl-whitelist-ratelimit: 0
@@ -62,7 +65,7 @@ def pano_zone() -> str:
         SOA,
         "ns A 198.18.2.2\nns AAAA 2001:db8:2::2\nmail A 198.18.2.3\n@ MX 10 mail\n@ MX 20 mail2\n",
         '@ TXT "v=spf1 -all"\n_sip._udp SRV 10 5 5060 mail\n@ CAA 0 issue "ca.test"\n',
-        "svc HTTPS 1 . alpn=h2\n1.2.18.198 PTR host1\n",
+        f"svc HTTPS 1 . alpn=h2\n1.2.18.198 PTR host1\nbig TXT {BIG}\n",
     ]
     for host in range(HOSTS):
         records.append(

@@ -9,10 +9,10 @@ from pano_glue.lab.network import CLIENT, FAST, SLOW, Network
 from pano_glue.lab.report import (
     Reading,
     agent_sums,
-    zeek_sums,
     bridge_sums,
     pano_tally,
     prometheus_tally,
+    zeek_sums,
 )
 from pano_glue.lab.resolvers import start_resolver
 from pano_glue.lab.workload import (

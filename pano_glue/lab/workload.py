@@ -31,6 +31,7 @@ MIX = {
     "gone{n}.pano.test A": 8,
     "pano.test MX": 3,
     "pano.test TXT": 2,
+    "big.pano.test TXT": 2,
     "_sip._udp.pano.test SRV": 2,
     "svc.pano.test HTTPS": 2,
     "1.2.18.198.pano.test PTR": 1,
