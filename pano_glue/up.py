@@ -123,6 +123,7 @@ def _plan(
         bridge_listen=options.bridge_listen,
         prometheus_listen=options.prometheus_listen,
         servers=SERVERS if options.lab else {},
+        rotate=not options.lab,
     )
 
 

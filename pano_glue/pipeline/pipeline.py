@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from pano_glue.pipeline.process import wait_for
 from pano_glue.pipeline.prometheus import start_prometheus
 from pano_glue.pipeline.samples import Samples
-from pano_glue.pipeline.stages import start_agent, start_bridge, start_zeek
+from pano_glue.pipeline.stages import prune_logs, start_agent, start_bridge, start_zeek
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,7 +54,7 @@ class Pipeline:
         self._stop.close()
 
     def check(self) -> None:
-        """Raise the failure of the first stage that ended by itself.
+        """Raise the failure of the first stage that ended by itself, and prune rotated logs.
 
         Raises:
             PanoError: naming the stage and what it printed last.
@@ -62,6 +62,7 @@ class Pipeline:
         for child in self.stages:
             if not child.running():
                 raise child.failure()
+        prune_logs(self.plan)
 
     def agent(self) -> Samples:
         """Scrape the agent."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MIRROR = "pano0"
 SENSOR = "pano-up"
+ROTATE_MINUTES = 10
+ROTATED_LOGS = 6  # of each kind; older ones have long been counted
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Plan:
     bridge_listen: str
     prometheus_listen: str
     servers: Mapping[str, str]
+    rotate: bool = False
 
     @property
     def records_from(self) -> str:
@@ -94,6 +97,8 @@ def start_zeek(plan: Plan) -> Child:
     logs.mkdir()
     argv = [str(find_zeek()), "-b", str(shared_folder("zeek-scripts")), "-i", MIRROR]
     argv += [f"PANO::sensor={SENSOR}", "PANO::stats_interval=1sec"]
+    if plan.rotate:
+        argv.append(f"Log::default_rotation_interval={ROTATE_MINUTES}min")
     child = Child("zeek", plan.inside(argv), plan.folder, cwd=logs)
     child.wait_until(lambda: tapped(plan), f"packet socket on {MIRROR}")
     return child
@@ -120,6 +125,16 @@ def _sources(plan: Plan) -> list[str]:
         inside = f"?netns={plan.network.child.pid}" if plan.network else ""
         return [plan.records_from + inside]
     return [plan.records_from, f"log:{plan.folder / 'zeek' / 'pano_stats.log'}"]
+
+
+def prune_logs(plan: Plan) -> None:
+    """Remove the oldest rotated logs, so that `up` may run for months."""
+    for kind in ("dns", "pano_stats"):
+        rotated = sorted(
+            (plan.folder / "zeek").glob(f"{kind}[-.]*.log"), key=lambda path: path.stat().st_mtime
+        )
+        for path in rotated[:-ROTATED_LOGS]:
+            path.unlink()
 
 
 def tapped(plan: Plan) -> bool:
