@@ -127,8 +127,8 @@ function log_pair(query: Message, reply: Message, outcome: string)
 	info$query_bytes = query$bytes;
 	replied(info, reply);
 
-	# A reply that was captured before its query says nothing about the time between.
-	if ( reply$ts >= query$ts )
+	# Zeek's clock stands still while a capture's runs backwards; then nobody knows.
+	if ( reply$ts > query$ts )
 		info$rtt = reply$ts - query$ts;
 
 	if ( query?$repeated )

@@ -55,14 +55,14 @@ global twins: table[count, string, count] of Message;
 # The keys of the waiting queries in the order in which they came, cut into slices, so that the
 # oldest are at hand: a second long, or a part of what may wait at all.
 type Slice: record {
+	opened: time;
 	keys: vector of count;
-	closed: time &optional;
 };
 
 global slices: table[count] of Slice;
 global oldest = 0;
 global newest = 0;
-global filling = Slice($keys=vector());
+global filling = Slice($opened=network_time(), $keys=vector());
 
 # By 5-tuple, because Zeek may have forgotten the connection.
 global reported: table[addr, port, addr, port, count] of Message
@@ -137,7 +137,8 @@ function was_reported(m: Message): bool
 
 	found = reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$head$id];
 
-	if ( ! same_question(m, found) )
+	if ( ! same_question(m, found)
+	    || m$ts - found$ts > query_timeout + late_window )
 		return F;
 
 	delete reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$head$id];
@@ -146,10 +147,9 @@ function was_reported(m: Message): bool
 
 function close_slice()
 	{
-	filling$closed = network_time();
 	slices[newest] = filling;
 	++newest;
-	filling = Slice($keys=vector());
+	filling = Slice($opened=network_time(), $keys=vector());
 	}
 
 function report_oldest()
@@ -160,7 +160,7 @@ function report_oldest()
 
 	for ( _, key in slice$keys )
 		# The key may have been used again since.
-		if ( key in pending && pending[key]$ts <= slice$closed )
+		if ( key in pending && pending[key]$ts <= slice$opened + 1sec )
 			report_timeout(pending[key]);
 	}
 
@@ -218,7 +218,7 @@ event second_passed()
 	close_slice();
 
 	while ( oldest < newest
-	    && network_time() - slices[oldest]$closed > query_timeout )
+	    && network_time() - slices[oldest]$opened > query_timeout + 1sec )
 		report_oldest();
 
 	report_twins(network_time() - query_timeout);

@@ -85,7 +85,7 @@ def header() -> Iterator[Packet]:
     yield asks(1, query(2, "www.example.org", AAAA, flags=0, edns=opt(1232, options=ecs6)))
     yield says(
         1.02,
-        reply(2, "www.example.org", AAAA, edns=opt(1232, rcode=BADCOOKIE >> 4)),
+        reply(2, "www.example.org", AAAA, flags=BADCOOKIE & 15, edns=opt(1232, rcode=1)),
     )
     yield asks(2, query(3, "none.example.org"))
     yield says(2.003, reply(3, "none.example.org", flags=NXDOMAIN))

@@ -35,7 +35,7 @@ DIFFERENT = {
     "late": "tshark pairs a reply with a query of any age",
     "transfer": "tshark times each message of a zone transfer",
     "broken": "tshark times NOTIFY and UPDATE too, which Zeek does not take apart",
-    "backwards": "tshark says minus 0.1 s; a time is never negative here",
+    "backwards": "where the capture's clock ran backwards no time is known",
 }
 
 

@@ -2,7 +2,7 @@
 ##! may change while Zeek runs: tab-separated, with the header line
 ##! ``#fields<TAB>network<TAB>site<TAB>operator``.
 ##!
-##!     zeek -b ./zeek-scripts ./zeek-scripts/examples/places.zeek Places::file=/etc/places.tsv -i pano0
+##!     zeek -b ./zeek-scripts ./zeek-scripts/examples/places.zeek Places::networks=/etc/places.tsv -i pano0
 
 @load base/frameworks/input
 @load ../main
@@ -12,8 +12,8 @@ module Places;
 export {
 	## The list of networks; read again whenever it changes.
 	##
-	## Example: ``redef Places::file = "/etc/places.tsv";``
-	const file = "places.tsv" &redef;
+	## Example: ``redef Places::networks = "/etc/places.tsv";``
+	const networks = "places.tsv" &redef;
 }
 
 redef record PANO::Info += {
@@ -36,7 +36,7 @@ global places: table[subnet] of Place;
 
 event zeek_init()
 	{
-	Input::add_table([$source=file, $name="places", $idx=Network, $val=Place,
+	Input::add_table([$source=networks, $name="places", $idx=Network, $val=Place,
 	    $destination=places, $mode=Input::REREAD]);
 	}
 
