@@ -188,6 +188,10 @@ class Agent:
             "mirror": self._settings.target.name,
             "attached": str(self._attacher.way),
             "choice": msgspec.to_builtins(self._choice),
+            "programs": {
+                name: {"seconds": time.nanoseconds / layout.NANOSECONDS, "runs": time.runs}
+                for name, time in self.run_times().items()
+            },
             "interfaces": [
                 {
                     "interface": interface,
