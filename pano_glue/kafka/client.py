@@ -53,6 +53,11 @@ class Done(Protocol):
 class KafkaAwayError(OSError):
     """Kafka did not answer, or not in time; it is worth trying again."""
 
+    def __init__(self, why: str) -> None:
+        """Say why, in `strerror` as other OSErrors do."""
+        super().__init__(why)
+        self.strerror = why
+
 
 class KafkaRefusedError(PanoError):
     """Kafka refuses us for what we are or ask; trying again would not help."""

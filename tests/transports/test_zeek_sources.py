@@ -1,0 +1,212 @@
+"""`broker:`, `ws:` and `wss:` against a real Zeek, real Broker endpoints and a WebSocket server."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.sync.server import serve
+
+from pano_glue.errors import PanoError, SettingError
+from pano_glue.sources import open_source
+from pano_glue.sources.sequence import Sequence
+from pano_glue.sources.zeek_broker import find_bindings
+from tests.transports.kafka_broker import free_port
+from tests.transports.reading import Reader
+from tests.transports.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from websockets.sync.server import ServerConnection
+
+    from pano_glue.sources.base import SourceContext
+    from tests.transports.conftest import Ledger
+
+SCRIPT = Path(__file__).with_name("publish.zeek")
+
+
+@contextmanager
+def reading(uri: str, context: SourceContext) -> Iterator[Reader]:
+    reader = Reader(open_source(uri, context))
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("scheme", ["broker", "ws"])
+def test_every_record_of_a_real_zeek_arrives(
+    scheme: str,
+    context: SourceContext,
+    ledger: Ledger,
+    require: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    if scheme == "broker":
+        bindings()
+    port = free_port()
+    option = {"broker": "broker_port", "ws": "websocket_port"}[scheme]
+    settings = [f"PANO::{option}={port}/tcp", "PANO::batches_wanted=200"]
+    publisher = subprocess.Popen([require("zeek"), "-b", str(SCRIPT), *settings], cwd=tmp_path)
+    try:
+        with reading(f"{scheme}://127.0.0.1:{port}", context) as reader:
+            wait_until(lambda: len(reader.lines) >= 20_000, seconds=60)
+    finally:
+        publisher.kill()
+        publisher.wait()
+    assert {log for log, _ in reader.lines} == {"dns"}
+    numbers = [json.loads(line)["n"] for _, line in reader.lines]
+    assert numbers == list(range(100)) * 200
+    assert ledger.lost_batches == {}
+    assert ledger.up[-1]
+
+
+def bindings() -> Any:  # noqa: ANN401 (untyped)
+    try:
+        return find_bindings()
+    except SettingError as error:
+        pytest.skip(f"Zeek's Broker bindings are not installed ({error.what})")
+
+
+def test_broker_batches_that_were_never_sent_are_counted(
+    context: SourceContext, ledger: Ledger
+) -> None:
+    broker = bindings()
+    with broker.Endpoint() as sensor:
+        port = sensor.listen("127.0.0.1", 0)
+        with reading(f"broker://127.0.0.1:{port}", context) as reader:
+            wait_until(lambda: ledger.up == [True])
+
+            def publish(*arguments: object) -> None:
+                sensor.publish("pano/dns", broker.zeek.Event("PANO::batch", *arguments))
+
+            for seq in (1, 2, 5, 6, 1, 2):
+                publish("s", broker.Count(seq), "dns", json.dumps({"n": seq}))
+            publish("s", "no count", "dns", "{}")
+            sensor.publish("pano/dns", broker.zeek.Event("other", {(1, 2)}))
+            wait_until(lambda: ledger.skipped_records == 2)
+            assert [json.loads(line)["n"] for _, line in reader.lines] == [1, 2, 5, 6, 1, 2]
+            assert ledger.lost_batches == {"s": 2}
+
+
+def event(seq: int, ndjson: str, name: str = "PANO::batch") -> str:
+    arguments = [
+        {"@data-type": kind, "data": data}
+        for kind, data in [("string", "s"), ("count", seq), ("string", "dns"), ("string", ndjson)]
+    ]
+    named = [{"@data-type": "string", "data": name}, {"@data-type": "vector", "data": arguments}]
+    data = [
+        {"@data-type": "count", "data": 1},
+        {"@data-type": "count", "data": 1},
+        {"@data-type": "vector", "data": named},
+    ]
+    message = {"type": "data-message", "topic": "pano/dns", "@data-type": "vector", "data": data}
+    return json.dumps(message)
+
+
+@contextmanager
+def zeek_like_server(*lives: list[str | bytes]) -> Iterator[int]:
+    """Serve WebSocket: each connection gets the next life's messages, then is closed."""
+    remaining = list(lives)
+
+    def handle(connection: ServerConnection) -> None:
+        if not remaining:
+            connection.close()
+            return
+        messages = remaining.pop(0)
+        assert json.loads(connection.recv()) == ["pano/"]
+        connection.send(json.dumps({"type": "ack", "endpoint": "x", "version": "8.0"}))
+        for message in messages:
+            connection.send(message)
+        connection.close()
+
+    server = serve(handle, "127.0.0.1", 0)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.socket.getsockname()[1]
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def test_websocket_connects_again_and_counts_what_it_missed(
+    context: SourceContext, ledger: Ledger
+) -> None:
+    first = [event(1, '{"n":1}\n{"n":2}'), event(2, '{"n":3}')]
+    second = [event(5, '{"n":"\u00e4\\"\\\\"}')]
+    with (
+        zeek_like_server([*first], [*second]) as port,
+        reading(f"ws://127.0.0.1:{port}", context) as reader,
+    ):
+        wait_until(lambda: len(reader.lines) == 4)
+    values = [json.loads(line)["n"] for _, line in reader.lines]
+    assert values == [1, 2, 3, '\u00e4"\\']
+    assert ledger.lost_batches == {"s": 2}
+    assert ledger.up[:3] == [True, False, True]
+
+
+def test_websocket_passes_by_what_is_no_batch(context: SourceContext, ledger: Ledger) -> None:
+    junk: list[str | bytes] = [
+        "no json",
+        '{"type":"data-message","topic":"x","@data-type":"vector","data":[1]}',
+        event(1, "{}", name="Other::event"),
+        b"\xff\xfe",
+        "[" * 100_000,
+        '{"type":"data-message","topic":"x","@data-type":"count","data":1}',
+    ]
+    with (
+        zeek_like_server([*junk, event(1, '{"n":1}')]) as port,
+        reading(f"ws://127.0.0.1:{port}", context) as reader,
+    ):
+        wait_until(lambda: len(reader.lines) == 1)
+    assert ledger.skipped_records == len(junk)
+
+
+def test_websocket_says_what_zeek_refuses(context: SourceContext) -> None:
+    refusal = json.dumps({"type": "error", "code": "deserialization_failed", "context": "no"})
+    with zeek_like_server([refusal]) as port:
+        source = open_source(f"ws://127.0.0.1:{port}", context)
+        with pytest.raises(PanoError, match="deserialization_failed"):
+            list(source.batches())
+
+
+def test_a_zeek_that_is_not_there_is_waited_for(context: SourceContext, ledger: Ledger) -> None:
+    with socket.socket() as unanswered:
+        unanswered.bind(("127.0.0.1", 0))
+        port = unanswered.getsockname()[1]
+        with reading(f"ws://127.0.0.1:{port}", context):
+            wait_until(lambda: ledger.up.count(False) > 1)
+
+
+@pytest.mark.parametrize(
+    "uri", ["broker://9999", "broker://h:0x1", "broker://h:70000", "ws://h?x=1"]
+)
+def test_wrong_addresses_are_refused(uri: str, context: SourceContext) -> None:
+    with pytest.raises(SettingError, match=r"--source"):
+        open_source(uri, context)
+
+
+def test_gaps_are_counted_by_sensor_and_log(ledger: Ledger) -> None:
+    sequence = Sequence(ledger, sensors=2)
+    for sensor, log, seq in [
+        ("a", "dns", 7),  # came in late: not a loss
+        ("a", "dns", 8),
+        ("a", "pano_stats", 1),
+        ("b", "dns", 1),
+        ("b", "dns", 4),  # 2 lost
+        ("a", "dns", 9),
+        ("a", "dns", 1),  # began anew
+        ("b", "dns", 3),  # began anew, 2 lost
+        ("c", "dns", 1),  # one sensor too many
+        ("c", "dns", 9),
+    ]:
+        sequence.arrived(sensor, log, seq)
+    assert ledger.lost_batches == {"b": 4}
