@@ -17,6 +17,7 @@ from pano_glue.errors import PanoError, SettingError
 from pano_glue.lab.report import agent_sums, bridge_sums
 from pano_glue.lab.run import INTERFACES, SERVERS, Lab, try_it
 from pano_glue.pipeline.pipeline import Pipeline
+from pano_glue.pipeline.prometheus import graph_link
 from pano_glue.pipeline.stages import Plan, choose_analyzer
 from pano_glue.pipeline.summary import show
 
@@ -130,7 +131,7 @@ def _plan(
 def _where(plan: Plan) -> str:
     return (
         f"PANO is up ({plan.analyzer}); Ctrl-C ends it and leaves nothing behind.\n"
-        f"  Prometheus        http://{plan.prometheus_listen}/graph\n"
+        f"  Prometheus        {graph_link(plan.prometheus_listen)}\n"
         f"  bridge metrics    http://{plan.bridge_listen}/metrics\n"
         f"  agent metrics     http://{plan.agent_listen}/metrics\n"
         f"  records and logs  {plan.folder}"

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from pano_glue.pipeline.stages import Plan
 
 HTTP_SECONDS = 5
-# JSON is YAML, so nothing has to be quoted by hand.
 SCRAPE_SECONDS = 1
 KEEP = "512MB"
+GRAPHS = (
+    "sum by (server, rcode) (rate(pano_dns_responses_total[30s]))",
+    "histogram_quantile(0.99, sum by (server, le) (rate(pano_dns_rtt_seconds_bucket[30s])))",
+)
 
 
 def fetch(url: str) -> str:
@@ -36,7 +39,7 @@ def fetch(url: str) -> str:
 
 def start_prometheus(plan: Plan) -> Child:
     """Start Prometheus scraping agent and bridge; it is ready when its API says so."""
-    config = {
+    config = {  # JSON is YAML, so nothing has to be quoted by hand
         "global": {"scrape_interval": f"{SCRAPE_SECONDS}s", "evaluation_interval": "5s"},
         "rule_files": [str(shared_folder("dashboards") / "rules" / "*.yml")],
         "scrape_configs": [
@@ -62,6 +65,15 @@ def start_prometheus(plan: Plan) -> Child:
 
     child.wait_until(ready, "answer from its API")
     return child
+
+
+def graph_link(listen: str) -> str:
+    """Return the address of Prometheus's page with the first graphs to look at."""
+    asked = {}
+    for number, expression in enumerate(GRAPHS):
+        panel = f"g{number}."
+        asked |= {panel + "expr": expression, panel + "tab": "0", panel + "range_input": "5m"}
+    return f"http://{listen}/graph?{urlencode(asked)}"
 
 
 def query(listen: str, expression: str) -> list[tuple[dict[str, str], float]]:
