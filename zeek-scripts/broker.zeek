@@ -59,6 +59,20 @@ global batches: table[string] of count &default=0;
 # Omitted columns are cut out of the finished text; inside a string, JSON escapes quotes.
 global omitted: pattern;
 
+# Matches fields of these names, and the comma before, in JSON as to_json() writes it.
+function field_pattern(names: set[string]): pattern
+	{
+	local choices: string_vec;
+
+	for ( name in names )
+		choices += name;
+
+	local text = "\\\"([^\"\\\\]|\\\\.)*\\\"";
+	local list = fmt("\\[(%s|[^\"\\]])*\\]", text);
+	return string_to_pattern(fmt(",\\\"(%s)\\\":(%s|%s|[^,}\"\\[]+)",
+	    join_string_vec(choices, "|"), text, list), F);
+	}
+
 function send_batch(log: string)
 	{
 	if ( |lines[log]| == 0 )
@@ -97,7 +111,7 @@ function flat_json(info: Info): string
 	local nested = to_json(info, T, /^_/, T);
 	return fmt("{\"ts\":%.6f,\"uid\":\"%s\",\"id.orig_h\":\"%s\",\"id.orig_p\":%d,\"id.resp_h\":\"%s\",\"id.resp_p\":%d,%s",
 	    info$ts, info$uid, id$orig_h, id$orig_p, id$resp_h, id$resp_p,
-	    nested[strstr(nested, "\"proto\":") - 1 :]);
+	    nested[strstr(nested, "},\"proto\":") + 1 :]);
 	}
 
 event log_dns(info: Info) &group="PANO batches"
@@ -133,14 +147,8 @@ event zeek_init()
 		return;
 		}
 
-	local names: string_vec;
-
-	for ( field in omit )
-		names += field;
-
-	omitted = string_to_pattern(fmt(
-	    ",\"(%s)\":(\"([^\"\\\\]|\\\\.)*\"|\\[[^]]*\\]|[^],}\"[]+)",
-	    join_string_vec(names, "|")), F);
+	if ( |omit| > 0 )
+		omitted = field_pattern(omit);
 
 	if ( broker_port != 0/tcp )
 		Broker::listen(cat(listen_address), broker_port);
