@@ -69,7 +69,7 @@ def start_prometheus(plan: Plan) -> Child:
 
 def graph_link(listen: str) -> str:
     """Return the address of Prometheus's page with the first graphs to look at."""
-    asked = {}
+    asked: dict[str, str] = {}
     for number, expression in enumerate(GRAPHS):
         panel = f"g{number}."
         asked |= {panel + "expr": expression, panel + "tab": "0", panel + "range_input": "5m"}
