@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pano_glue.lab.network import Namespace
-from pano_glue.pipeline.process import Child
+from pano_glue.pipeline.process import Child, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +55,11 @@ ns A {SERVER4}
 big TXT {LONG_TEXT}
 *.many A 203.0.113.1
 """
+
+
+def output(argv: Sequence[str]) -> str:
+    """Run a command and return what it prints."""
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 @dataclass(frozen=True)
@@ -114,20 +121,36 @@ class Lab:
                 entry = ["neigh", "replace", address, "lladdr", MACS[other], "dev", device]
                 namespace.ip(*entry, "nud", "permanent")
 
+        for device, (namespace, _) in ends.items():
+            show = namespace.enter(["ip", "-j", "link", "show", device])
+            wait_for(lambda show=show: '"operstate":"UP"' in output(show), 10)
+
     def _start_server(self) -> Child:
         (self.folder / "pano.test.zone").write_text(ZONE)
         conf = self.folder / "nsd.conf"
         conf.write_text(NSD_CONF.format(folder=self.folder))
-        nsd = Child("nsd", self.server.enter(["nsd", "-d", "-c", str(conf)]), self.folder)
+        argv = ["taskset", "-c", "1", "nsd", "-d", "-c", str(conf)]
+        nsd = Child("nsd", self.server.enter(argv), self.folder)
         nsd.wait_until(lambda: "nsd started" in nsd.output(), "word that nsd started")
         return nsd
 
     def query(self, names: Sequence[str], *options: str, server: str = SERVER4) -> Load:
-        """Run dnsperf in the client's namespace: `names` are lines of its data file."""
+        """Run dnsperf in the client's namespace to its end; `names` are lines of its data file."""
+        return self.finish(self.start_load(names, *options, server=server))
+
+    def start_load(self, names: Sequence[str], *options: str, server: str = SERVER4) -> Child:
+        """Start dnsperf in the client's namespace, on a core of its own."""
         data = self.folder / "queries"
         data.write_text("".join(f"{name}\n" for name in names))
-        argv = self.client.enter(["dnsperf", "-s", server, "-d", str(data), *options])
-        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        (self.folder / "dnsperf.log").unlink(missing_ok=True)
+        argv = ["taskset", "-c", "0", "dnsperf", "-s", server, "-d", str(data), *options]
+        return Child("dnsperf", self.client.enter(argv), self.folder)
+
+    @staticmethod
+    def finish(load: Child, seconds: float = 600) -> Load:
+        """Wait for dnsperf's end and read its summary."""
+        load.wait(seconds)
+        said = load.output()
 
         def figure(label: str) -> float:
             found = re.search(rf"{label}:\s+([\d.]+)", said)
@@ -143,7 +166,7 @@ class Lab:
     def wire(self) -> int:
         """Return how many packets have been on the wire, by the server's interface."""
         argv = self.server.enter(["ip", "-s", "-j", "link", "show", PORT])
-        shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        shown = output(argv)
         stats = json.loads(shown)[0]["stats64"]
         return int(stats["rx"]["packets"]) + int(stats["tx"]["packets"])
 
@@ -158,10 +181,21 @@ class Lab:
         agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
         return agent
 
+    @staticmethod
+    def kill(agent: Child) -> None:
+        """End an agent by SIGKILL."""
+        os.kill(agent.pid, signal.SIGKILL)
+        agent.stop()
+
+    def cleanup(self) -> str:
+        """Run `pano-agent cleanup` in the server's namespace."""
+        argv = [str(AGENT), "cleanup", "--netns", str(self.server.child.pid)]
+        return output(argv)
+
     def status(self) -> dict[str, Any]:
         """Ask the running agent."""
         argv = [str(AGENT), "status", "--json", "--control", str(self.folder / "agent.sock")]
-        said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        said = output(argv)
         answer: dict[str, Any] = json.loads(said)
         return answer
 

@@ -179,7 +179,7 @@ class Agent:
         """Return the run time of each program that ran while the kernel's statistics were on."""
         if not self._hooks:
             return {}
-        times = {name: self._programs.run_time(name) for name in (*ETHERNET, *BARE)}
+        times = {name: self._programs.run_time(name) for name in (*ETHERNET, *BARE, "finish")}
         return {name: time for name, time in times.items() if time.runs}
 
     def status(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ETHERNET = ("mirror_ingress", "mirror_egress")
 BARE = ("bare_ingress", "bare_egress")
+WILDCARDS = set("*?[")
 LOOPBACK = 772  # ARPHRD_LOOPBACK
 # ARPHRD_* of interfaces whose packets start with an Ethernet header.
 FRAMED = frozenset({1, LOOPBACK})
@@ -56,13 +57,15 @@ class Hooks:
         self._hooked: dict[int, Hooked] = {}
 
     def require_matches(self) -> None:
-        """Raise PanoError when a glob matches no interface."""
-        names = [one.name for one in self._network.interfaces()]
-        for glob in self._globs:
-            if not fnmatch.filter(names, glob):
-                raise PanoError(
-                    f"--iface {glob} matches no interface", f"there are: {' '.join(names)}"
-                )
+        """Raise PanoError when nothing matches now, or a name without wildcards is not there."""
+        names = [one.name for one in self._network.interfaces() if not one.owner]
+        missing = [glob for glob in self._globs if not fnmatch.filter(names, glob)]
+        fixed = [glob for glob in missing if not WILDCARDS & set(glob)]
+        if fixed or len(missing) == len(self._globs):
+            raise PanoError(
+                f"--iface {(fixed or missing)[0]} matches no interface",
+                f"there are: {' '.join(names)}",
+            )
 
     def look_again(self, before_bare: Callable[[], object]) -> None:
         """Attach to what has come and forget what has gone.

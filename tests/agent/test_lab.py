@@ -1,0 +1,207 @@
+"""The agent on real interfaces, in network namespaces that go with the test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.agent_lab.lab import AGENT, PORT, Lab
+from pano_glue.lab.network import Namespace
+from pano_glue.pipeline.process import Child, wait_for
+from tests.agent.packets import QUERY, UDP, ethernet, frame4, ipv4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NAMES = [f"h{number}.many.pano.test A" for number in range(1000)]
+ROUNDS = 5
+SEND_FRAMES = """\
+import socket, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+for line in sys.stdin:
+    out.send(bytes.fromhex(line))
+"""
+SEND_BARE = """\
+import os, sys
+from pano_glue.agent.tap import open_tap
+fd = open_tap("bare0", bare=True)
+print("open", flush=True)
+for line in sys.stdin:
+    os.write(fd, bytes.fromhex(line))
+    print("written", flush=True)
+"""
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path,
+    require: Callable[[str], str],
+    require_bpf: None,  # noqa: ARG001 # skips
+    program_file: Path,  # noqa: ARG001 # builds
+) -> Iterator[Lab]:
+    for program in ("nsd", "dnsperf", "tcpdump", "tc"):
+        require(program)
+    with Lab(tmp_path) as lab:
+        yield lab
+
+
+def shown(namespace: Namespace, *argv: str) -> str:
+    done = subprocess.run(namespace.enter(argv), capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def traces(namespace: Namespace) -> str:
+    """What an agent could leave: interfaces, qdiscs and filters."""
+    places = (("ip", "-br", "link"), ("tc", "qdisc", "show"))
+    filters = [("tc", "filter", "show", "dev", PORT, side) for side in ("ingress", "egress")]
+    return "".join(shown(namespace, *argv) for argv in (*places, *filters))
+
+
+def test_matched_is_mirrored_is_on_the_wire(lab: Lab) -> None:
+    before = traces(lab.server)
+    agent = lab.start_agent()
+    tap = lab.start_tap("pano0", "-w", "/dev/null")
+    wire = lab.wire()
+    udp = lab.query(NAMES, "-n", "2")
+    tcp = lab.query(NAMES, "-n", "1", "-m", "tcp", "-c", "4")
+    long = lab.query(["big.pano.test TXT"] * 200, "-n", "1", "-e")
+    assert (udp.completed, tcp.completed, long.completed) == (2000, 1000, 200)
+    said = lab.sums()
+    wire = lab.wire() - wire
+    assert said == {"matched": wire, "mirrored": wire, "duplicate": 0, "error": 0}
+    assert lab.tapped(tap) == (wire, 0)
+    agent.stop()
+    assert traces(lab.server) == before
+
+
+@pytest.mark.parametrize("way", ["tcx", "clsact"])
+def test_kill_leaves_nothing_and_harms_nobody(lab: Lab, way: str) -> None:
+    if way == "clsact":
+        lab.server.run("tc", "qdisc", "add", "dev", PORT, "clsact")
+        pass_on = ["u32", "match", "u32", "0", "0", "action", "mirred", "egress", "mirror"]
+        for priority in ("1", "60000"):
+            owner = ["tc", "filter", "add", "dev", PORT, "ingress", "prio", priority]
+            lab.server.run(*owner, "protocol", "ip", *pass_on, "dev", "lo", "continue")
+    before = traces(lab.server)
+    load = lab.start_load(NAMES, "-l", "60", "-Q", "2000")
+    for _ in range(ROUNDS):
+        agent = lab.start_agent("--attach", way)
+        lab.kill(agent)
+        if way == "tcx":
+            assert wait_for(lambda: traces(lab.server) == before, 5)
+    lab.cleanup()
+    assert traces(lab.server) == before
+    os.kill(load.pid, signal.SIGINT)  # dnsperf then waits for what is outstanding and sums up
+    done = lab.finish(load)
+    assert done.completed == done.sent > 0
+    assert done.lost == 0
+
+
+def test_a_clean_end_leaves_the_neighbours_clsact(lab: Lab) -> None:
+    lab.server.run("tc", "qdisc", "add", "dev", PORT, "clsact")
+    before = traces(lab.server)
+    lab.start_agent("--attach", "clsact").stop()
+    assert traces(lab.server) == before
+
+
+def test_a_bridge_shows_packets_twice_and_they_are_mirrored_once(lab: Lab, tmp_path: Path) -> None:
+    host = lab.server  # becomes a bridge between the client and a pod with the server's addresses
+    pod = Namespace("pod", tmp_path)
+    host.ip("link", "add", "br0", "type", "bridge")
+    for port, end, namespace in (("pod0", "eth0", pod), ("pod1", "eth1", pod)):
+        away = ["type", "veth", "peer", "name", end, "netns", str(namespace.child.pid)]
+        host.ip("link", "add", port, *away)
+        host.ip("link", "set", port, "master", "br0", "up")
+        namespace.ip("link", "set", end, "multicast", "off", "up")
+    host.ip("link", "set", PORT, "master", "br0")
+    host.ip("link", "set", "br0", "up")
+    agent = lab.start_agent("--iface", "br0", "--iface", "pod*")
+    frames = [frame4(QUERY, ident=n) for n in range(100)]
+    frames += [ethernet(ipv4(UDP, QUERY, ident=n), 0x8100, 0x0800) for n in range(100, 150)]
+    ends = bytes.fromhex("020000000977020000000966")
+    lines = "".join(f"{(ends + frame[12:]).hex()}\n" for frame in frames)
+    send = lab.client.enter([sys.executable, "-c", SEND_FRAMES, "cl0"])
+    subprocess.run(send, input=lines, text=True, check=True)
+    assert wait_for(lambda: lab.sums()["mirrored"] >= 150, 5)
+    said = lab.sums()
+    assert said["mirrored"] == 150
+    assert said["duplicate"] == said["matched"] - 150 > 0
+    agent.stop()
+    pod.child.stop()
+
+
+def test_interfaces_come_and_go(lab: Lab) -> None:
+    agent = lab.start_agent("--iface", "new*", iface="lo")
+
+    def names() -> set[str]:
+        return {row["interface"] for row in lab.status()["interfaces"]}
+
+    lab.server.ip("link", "add", "new0", "type", "veth", "peer", "name", "other0")
+    assert wait_for(lambda: names() == {"lo", "new0"}, 5)
+    lab.server.ip("link", "del", "new0")
+    assert wait_for(lambda: names() == {"lo"}, 5)
+    agent.stop()
+
+
+def test_bare_packets_get_an_ethernet_header(lab: Lab) -> None:
+    owner = subprocess.Popen(
+        lab.server.enter([sys.executable, "-c", SEND_BARE]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert owner.stdin
+    assert owner.stdout
+    assert owner.stdout.readline() == "open\n"
+    lab.server.ip("link", "set", "bare0", "up")
+    agent = lab.start_agent(iface="bare0")
+    tap = lab.start_tap("pano0", "-e", "-c", "1")
+    owner.stdin.write(ipv4(UDP, QUERY).hex() + "\n")
+    owner.stdin.flush()
+    tap.wait(10)
+    assert "ethertype IPv4" in tap.output()
+    assert "A? example.org" in tap.output()
+    assert lab.sums()["mirrored"] == 1
+    owner.stdin.close()
+    owner.wait(10)
+    agent.stop()
+
+
+def test_a_remote_sensor_gets_whole_packets(lab: Lab) -> None:
+    before = traces(lab.server)
+    agent = lab.start_agent("--mirror", "vxlan:7@198.18.9.1", "--tunnels")
+    lab.client.ip("link", "add", "vx7", "type", "vxlan", "id", "7", "dstport", "4789")
+    lab.client.ip("link", "set", "vx7", "up")
+    argv = ["tcpdump", "-n", "-i", "vx7", "--immediate-mode", "-c", "4", "ip"]
+    tap = Child("sensor", lab.client.enter(argv), lab.folder)
+    tap.wait_until(lambda: "listening on" in tap.output(), "word that tcpdump listens")
+    assert lab.query(["big.pano.test TXT"], "-n", "1", "-e").completed == 1
+    tap.wait(10)
+    assert tap.output().count(" > 198.18.9.1: ip-proto-17") == 2, "later fragments, whole"
+    assert lab.sums() == {"matched": 4, "mirrored": 4, "duplicate": 0, "error": 0}
+    agent.stop()
+    assert traces(lab.server) == before
+
+
+def test_another_namespace_is_mirrored_to_here(lab: Lab, tmp_path: Path) -> None:
+    here = Namespace("here", tmp_path)
+    control = tmp_path / "agent.sock"
+    argv = [str(AGENT), "run", "--iface", PORT, "--netns", str(lab.server.child.pid)]
+    argv += ["--control", str(control), "--listen", ""]
+    agent = Child("agent", here.enter(argv), tmp_path)
+    agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
+    assert "pano0@" in shown(here, "ip", "-br", "link")
+    lab.query(NAMES, "-n", "1")
+    assert lab.sums()["mirrored"] == 2000
+    counted = shown(here, "ip", "-s", "-j", "link", "show", "pano0")
+    assert '"packets":2000' in counted
+    agent.stop()
+    assert "pano0" not in shown(here, "ip", "-br", "link")
+    here.child.stop()
