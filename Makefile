@@ -5,6 +5,7 @@
 # create network namespaces and attach eBPF programs.
 
 PYTHON := .venv/bin/python
+C_SOURCES = $(shell git ls-files 'ebpf-agent/*.[ch]')
 ZEEK_SCRIPTS = $(shell git ls-files '*.zeek')
 BPF_OBJECT := pano_glue/agent/mirror.bpf.o
 
@@ -24,13 +25,13 @@ lint: setup ## formatting, lint and types of Python, C, Zeek and rules
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
-	$(MAKE) --no-print-directory -C ebpf-agent lint
+	clang-format --dry-run -Werror $(C_SOURCES)
 	@for script in $(ZEEK_SCRIPTS); do .venv/bin/zeek-script format $$script | \
 	  diff -u $$script - || { echo "$$script: run make format" >&2; exit 1; }; done
 
 format: setup ## let the formatters rewrite the tree
 	.venv/bin/ruff format .
-	$(MAKE) --no-print-directory -C ebpf-agent format
+	clang-format -i $(C_SOURCES)
 	.venv/bin/zeek-script format --inplace $(ZEEK_SCRIPTS)
 
 bench: setup ## speed, as ratios of two sides interleaved in one run (root)
@@ -43,7 +44,8 @@ setup: .venv/.ready $(BPF_OBJECT) ## install what is missing
 	@touch $@
 
 $(BPF_OBJECT): .venv/.ready $(wildcard ebpf-agent/*.c ebpf-agent/*.h)
-	$(MAKE) --no-print-directory -C ebpf-agent
+	@if command -v clang >/dev/null; then $(MAKE) --no-print-directory -C ebpf-agent; \
+	  else echo "setup: without clang the kernel program is not built" >&2; fi
 
 clean: ## remove what was built and installed below this folder
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache $(BPF_OBJECT)
