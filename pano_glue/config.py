@@ -152,9 +152,12 @@ def _from_file(file: Path) -> dict[str, Setting]:
         raise SettingError(f"--config {file}: {error.strerror}", "name a file to read") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"{file}: not TOML: {error}", "docs/pano.toml is an example") from error
+    tables = list(Config.__struct_fields__)
     for table, values in tree.items():
+        if table not in tables:
+            raise SettingError(f"{file}: unknown table [{table}]", _nearest(table, tables))
         if not isinstance(values, dict):
-            raise SettingError(f"{file}: {table} stands outside a table", _nearest(table, _keys()))
+            raise SettingError(f"{file}: {table} is a table", f"write [{table}] and its keys below")
     settings = _flat(tree, str(file))
     for setting in settings:
         if setting.key not in _keys():
