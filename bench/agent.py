@@ -1,6 +1,6 @@
 """What mirroring costs a busy DNS server, and that it loses nothing.
 
-`python bench/agent.py [--rounds N] [--queries N]` (root) prints one JSON object:
+`python bench/agent.py [--rounds N] [--queries N] [--kills N]` (root) prints one JSON object:
 
     rates     queries per second that dnsperf gets from nsd over a veth link, 100 outstanding, for
               each side in turn: none, pano, mirred (tc u32 to the same kind of mirror), tcpdump
@@ -10,27 +10,34 @@
     run_ns    mean run time of the programs by kernel.bpf_stats_enabled: on the same load to
               another port, which is not DNS to us, and on DNS with the clone. `dns finish` is a
               program of three instructions: that is what the statistics themselves cost.
+    kills     N agents killed at random moments under load, beside another owner's filters.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import random
+import signal
 import statistics
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_lab.lab import PORT, SERVER4, SERVER6, Lab
 
+from pano_glue.pipeline.process import wait_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NAMES = [f"h{number}.many.pano.test A" for number in range(10_000)]
 SATURATED = ("-q", "100", "-c", "1")
-RATE_SECONDS = "3"
+RATE_SECONDS = "2"
 OTHER_PORT = "5300"
 STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 
@@ -78,11 +85,13 @@ def rates(lab: Lab, rounds: int) -> dict[str, dict[str, float]]:
     """Run every side in every round; each share is of the rate without, in the same round."""
     found: dict[str, list[float]] = {name: [] for name in SIDES}
     lab.query(NAMES, *SATURATED, "-l", "1")
+    order = list(SIDES)
     for _ in range(rounds):
-        for name, side in SIDES.items():
-            with side(lab):
+        for name in order:
+            with SIDES[name](lab):
                 load = lab.query(NAMES, *SATURATED, "-l", RATE_SECONDS)
             found[name].append(load.per_second)
+        order.append(order.pop(0))  # nobody always follows the same neighbour
     return {
         name: {
             "per_second": round(statistics.median(found[name])),
@@ -146,19 +155,59 @@ def run_time_statistics() -> Iterator[None]:
         STATISTICS.write_text(before)
 
 
+def kills(lab: Lab, rounds: int) -> dict[str, object]:
+    """Kill agents at random moments under load, tcx and clsact in turn, beside a neighbour.
+
+    `clean` says that interfaces, qdiscs and filters are as before after one `cleanup`, and
+    `clean_at_once` how many of the tcx rounds needed none.
+    """
+    moment = random.Random(53)  # noqa: S311 # moments, no secrets
+    lab.server.run("tc", "qdisc", "add", "dev", PORT, "clsact")
+    neighbour = ["u32", "match", "u32", "0", "0", "action", "mirred", "egress", "mirror"]
+    for priority in ("1", "60000"):
+        owner = ["tc", "filter", "add", "dev", PORT, "ingress", "prio", priority]
+        lab.server.run(*owner, "protocol", "ip", *neighbour, "dev", "lo", "continue")
+    before = lab.traces()
+    load = lab.start_load(NAMES, "-l", "3600", "-Q", "2000")
+    at_once = 0
+    for number in range(rounds):
+        agent = lab.launch_agent("--attach", ("tcx", "clsact")[number % 2])
+        time.sleep(moment.uniform(0.2, 1.5))
+        lab.kill(agent)
+        if number % 2 == 0:
+            at_once += wait_for(lambda: lab.traces() == before, 2)
+        else:
+            lab.cleanup()
+    clean = lab.traces() == before
+    os.kill(load.pid, signal.SIGINT)
+    done = lab.finish(load)
+    lab.server.run("tc", "qdisc", "del", "dev", PORT, "clsact")
+    return {
+        "rounds": rounds,
+        "clean": clean,
+        "clean_at_once": at_once,
+        "queries": done.sent,
+        "lost": done.lost,
+    }
+
+
 def main() -> None:
     """Run all of it in one lab and print one JSON object."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--queries", type=int, default=200_000)
+    arguments.add_argument("--kills", type=int, default=10)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder, Lab(Path(folder)) as lab:
         report = {
             "rates": rates(lab, given.rounds),
             "exact": exact(lab, given.queries),
             "run_ns": run_ns(lab, given.queries),
+            "kills": kills(lab, given.kills),
         }
     print(json.dumps(report, indent=2))
+    if report["kills"]["lost"] or not report["kills"]["clean"]:
+        sys.exit("bench: a kill left something, or cost a query")
     for name, seen in report["exact"].items():
         same = {seen["wire"], seen["matched"], seen["mirrored"], seen["tapped"]}
         if seen["lost"] or seen["error"] or len(same) > 1:

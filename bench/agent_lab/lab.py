@@ -172,14 +172,24 @@ class Lab:
 
     def start_agent(self, *options: str, iface: str = PORT) -> Child:
         """Start the agent on the server's interface, with the mirror beside it; it mirrors."""
+        agent = self.launch_agent(*options, iface=iface)
+        agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
+        return agent
+
+    def launch_agent(self, *options: str, iface: str = PORT) -> Child:
+        """Start the agent, and do not wait until it mirrors."""
         control = self.folder / "agent.sock"
         argv = [str(AGENT), "run", "--iface", iface, "--control", str(control), "--listen", ""]
         inside = ["--netns", str(self.server.child.pid), "--mirror-inside"]
         log = self.folder / "agent.log"
         log.unlink(missing_ok=True)
-        agent = Child("agent", [*argv, *inside, *options], self.folder)
-        agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
-        return agent
+        return Child("agent", [*argv, *inside, *options], self.folder)
+
+    def traces(self) -> str:
+        """Return what an agent could leave: interfaces, qdiscs and filters."""
+        seen: list[tuple[str, ...]] = [("ip", "-br", "link"), ("tc", "qdisc", "show")]
+        seen += [("tc", "filter", "show", "dev", PORT, side) for side in ("ingress", "egress")]
+        return "".join(output(self.server.enter(argv)) for argv in seen)
 
     @staticmethod
     def kill(agent: Child) -> None:

@@ -57,15 +57,8 @@ def shown(namespace: Namespace, *argv: str) -> str:
     return done.stdout
 
 
-def traces(namespace: Namespace) -> str:
-    """What an agent could leave: interfaces, qdiscs and filters."""
-    places = (("ip", "-br", "link"), ("tc", "qdisc", "show"))
-    filters = [("tc", "filter", "show", "dev", PORT, side) for side in ("ingress", "egress")]
-    return "".join(shown(namespace, *argv) for argv in (*places, *filters))
-
-
 def test_matched_is_mirrored_is_on_the_wire(lab: Lab) -> None:
-    before = traces(lab.server)
+    before = lab.traces()
     agent = lab.start_agent()
     tap = lab.start_tap("pano0", "-w", "/dev/null")
     wire = lab.wire()
@@ -78,7 +71,7 @@ def test_matched_is_mirrored_is_on_the_wire(lab: Lab) -> None:
     assert said == {"matched": wire, "mirrored": wire, "duplicate": 0, "error": 0}
     assert lab.tapped(tap) == (wire, 0)
     agent.stop()
-    assert traces(lab.server) == before
+    assert lab.traces() == before
 
 
 @pytest.mark.parametrize("way", ["tcx", "clsact"])
@@ -89,15 +82,15 @@ def test_kill_leaves_nothing_and_harms_nobody(lab: Lab, way: str) -> None:
         for priority in ("1", "60000"):
             owner = ["tc", "filter", "add", "dev", PORT, "ingress", "prio", priority]
             lab.server.run(*owner, "protocol", "ip", *pass_on, "dev", "lo", "continue")
-    before = traces(lab.server)
+    before = lab.traces()
     load = lab.start_load(NAMES, "-l", "60", "-Q", "2000")
     for _ in range(ROUNDS):
         agent = lab.start_agent("--attach", way)
         lab.kill(agent)
         if way == "tcx":
-            assert wait_for(lambda: traces(lab.server) == before, 5)
+            assert wait_for(lambda: lab.traces() == before, 5)
     lab.cleanup()
-    assert traces(lab.server) == before
+    assert lab.traces() == before
     os.kill(load.pid, signal.SIGINT)  # dnsperf then waits for what is outstanding and sums up
     done = lab.finish(load)
     assert done.completed == done.sent > 0
@@ -106,9 +99,9 @@ def test_kill_leaves_nothing_and_harms_nobody(lab: Lab, way: str) -> None:
 
 def test_a_clean_end_leaves_the_neighbours_clsact(lab: Lab) -> None:
     lab.server.run("tc", "qdisc", "add", "dev", PORT, "clsact")
-    before = traces(lab.server)
+    before = lab.traces()
     lab.start_agent("--attach", "clsact").stop()
-    assert traces(lab.server) == before
+    assert lab.traces() == before
 
 
 def test_a_bridge_shows_packets_twice_and_they_are_mirrored_once(lab: Lab, tmp_path: Path) -> None:
@@ -175,7 +168,7 @@ def test_bare_packets_get_an_ethernet_header(lab: Lab) -> None:
 
 
 def test_a_remote_sensor_gets_whole_packets(lab: Lab) -> None:
-    before = traces(lab.server)
+    before = lab.traces()
     agent = lab.start_agent("--mirror", "vxlan:7@198.18.9.1", "--tunnels")
     lab.client.ip("link", "add", "vx7", "type", "vxlan", "id", "7", "dstport", "4789")
     lab.client.ip("link", "set", "vx7", "up")
@@ -187,7 +180,7 @@ def test_a_remote_sensor_gets_whole_packets(lab: Lab) -> None:
     assert tap.output().count(" > 198.18.9.1: ip-proto-17") == 2, "later fragments, whole"
     assert lab.sums() == {"matched": 4, "mirrored": 4, "duplicate": 0, "error": 0}
     agent.stop()
-    assert traces(lab.server) == before
+    assert lab.traces() == before
 
 
 def test_another_namespace_is_mirrored_to_here(lab: Lab, tmp_path: Path) -> None:

@@ -1,0 +1,137 @@
+"""What the agent says and refuses, without a lab."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from typer.testing import CliRunner
+
+from pano_glue.agent import layout, libbpf
+from pano_glue.agent.cli import app
+from pano_glue.agent.control import ControlSocket, ask
+from pano_glue.agent.metrics import PacketCollector
+from pano_glue.agent.mirror import Sensor, Target, parse_target
+from pano_glue.errors import PanoError, SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.agent.conftest import Program
+
+
+def refusal(*argv: str) -> str:
+    """Run a command that must fail with an error that a person can mend; returns its line."""
+    result = CliRunner().invoke(app, list(argv))
+    assert isinstance(result.exception, PanoError), result.exception
+    return str(result.exception)
+
+
+def test_refuses_in_one_line(tmp_path: Path, own_namespace: None, program_file: Path) -> None:  # noqa: ARG001 # built, as root
+    control = f"--control={tmp_path / 'agent.sock'}"
+    run = ("run", "--iface", "lo", control, "--listen=")
+    assert refusal(*run, "--iface", "nix0").startswith("--iface nix0 matches no interface: there")
+    assert "there is no /run/netns/nix" in refusal(*run, "--netns", "nix")
+    assert "exists and is not pano-agent's" in refusal(*run, "--mirror", "lo")
+    assert "--port 70000 is no port" in refusal(*run, "--port", "70000")
+    assert "--listen 9103 is no address" in refusal(
+        "run", "--iface", "lo", control, "--listen=9103"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        said = refusal("run", "--iface", "lo", control, f"--listen={address}")
+    assert said.startswith(f"cannot listen on {address}")
+    assert "no pano-agent answers at" in refusal("status", control)
+    assert "\n" not in said
+
+
+def test_says_that_the_program_was_not_built(tmp_path: Path) -> None:
+    with pytest.raises(PanoError, match="missing: build it with: make -C ebpf-agent"):
+        libbpf.BpfObject(libbpf.open_library(), tmp_path / "mirror.bpf.o")
+
+
+def test_says_that_libbpf_is_missing() -> None:
+    with pytest.raises(PanoError, match=r"cannot load libnix\.so.*apt-get install libbpf1"):
+        libbpf.open_library("libnix.so")
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("pano1", Target("pano1")),
+        ("vxlan:7@192.0.2.7", ("vxlan", 7, "192.0.2.7", 4789)),
+        ("vxlan:7@192.0.2.7:8472", ("vxlan", 7, "192.0.2.7", 8472)),
+        ("geneve:0@[2001:db8::7]", ("geneve", 0, "2001:db8::7", 6081)),
+    ],
+)
+def test_reads_mirrors(text: str, target: Any) -> None:  # noqa: ANN401 # two forms
+    found = parse_target(text)
+    if isinstance(target, Target):
+        assert found == target
+        return
+    assert isinstance(found.sensor, Sensor)
+    sensor = found.sensor
+    assert (sensor.kind, sensor.vni, str(sensor.address), sensor.port) == target
+
+
+@pytest.mark.parametrize("text", ["", "much-too-long-a-name", "vxlan:16777216@192.0.2.7", "a/b"])
+def test_refuses_mirrors(text: str) -> None:
+    with pytest.raises(SettingError, match="--mirror"):
+        parse_target(text)
+
+
+def test_control_socket_answers_and_outlives_a_dead_one(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "agent.sock"
+    first = ControlSocket(path)
+    with pytest.raises(PanoError, match="another pano-agent listens"):
+        ControlSocket(path)
+    first._socket.close()  # noqa: SLF001 # as a kill would leave it
+    second = ControlSocket(path)
+    served = threading.Thread(target=second.serve_one, args=(lambda question: [question],))
+    # The probe of the first constructor was never accepted by the second socket.
+    served.start()
+    assert ask(path, {"ask": "x"}) == [{"ask": "x"}]
+    served.join()
+    assert path.stat().st_mode & 0o777 == 0o600
+    second.close()
+    assert not path.exists()
+
+
+def test_metrics_add_up() -> None:
+    errors = dict.fromkeys(layout.CAUSES, 0) | {"dropped": 2, "no_memory": 1}
+    count = layout.HookCount(matched=10, mirrored=6, duplicate=1, errors=errors)
+    registry = CollectorRegistry()
+    registry.register(
+        PacketCollector(
+            lambda: [("eth0", "ingress", count)],
+            lambda: {"mirror_ingress": libbpf.RunTime(nanoseconds=1500, runs=3)},
+        )
+    )
+    text = generate_latest(registry).decode()
+    hook = 'direction="ingress",interface="eth0"'
+    for verdict, packets in {"matched": 10, "mirrored": 6, "duplicate": 1, "error": 3}.items():
+        assert f'pano_agent_packets_total{{{hook},verdict="{verdict}"}} {packets}.0' in text
+    assert f'pano_agent_errors_total{{cause="dropped",{hook}}} 2.0' in text
+    assert 'pano_agent_program_run_seconds_total{program="mirror_ingress"} 1.5e-06' in text
+    assert 'pano_agent_program_runs_total{program="mirror_ingress"} 3.0' in text
+
+
+def test_layouts_are_those_of_the_kernel_program(program: Program) -> None:
+    sizes = {
+        "counters": (layout.HOOK.size, layout.COUNTERS.size),
+        ".data.choice": (4, layout.CHOICE.size),
+        ".data.devices": (4, layout.DEVICES.size),
+        "networks": (layout.NETWORK.size, 1),
+    }
+    library = libbpf.open_library()
+    for name, size in sizes.items():
+        info = ctypes.create_string_buffer(16)  # struct bpf_map_info up to `value_size`
+        length = ctypes.c_uint32(len(info))
+        fd = program.programs.map(name)._fd  # noqa: SLF001 # nothing else needs it
+        assert library.bpf_obj_get_info_by_fd(fd, info, ctypes.byref(length)) == 0
+        assert struct.unpack("=8xII", info.raw) == size
