@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from pano_glue.bridge import cli as bridge
+from pano_glue.relay.cli import relay
 from pano_glue.shell import run_command
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ app.command()(bridge.replay)
 app.command()(bridge.doctor)
 app.command()(bridge.top)
 app.command()(bridge.config)
+app.command()(relay)
 
 
 def main() -> None:

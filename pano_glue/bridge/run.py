@@ -43,7 +43,7 @@ class BridgeRun:
         self._failure: BaseException | None = None
         self._commits = Lock()
         self._committed: dict[str, Mark] = {}
-        state_dir = _claim(config.bridge.state_dir) if config.bridge.state_dir else None
+        state_dir = claim_state_dir(config.bridge.state_dir) if config.bridge.state_dir else None
         context = SourceContext(state_dir, self.counting.ledger, config)
         self._check_logs(config)
         self._sources = {
@@ -161,7 +161,7 @@ def run_bridge(load: Callable[[], Settings]) -> None:
     bridge.serve(load)
 
 
-def _claim(state_dir: str) -> Path:
+def claim_state_dir(state_dir: str) -> Path:
     """Make the state directory ours until we end.
 
     Raises:

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from pano_glue.config import Kafka
 
-# Library, the module of ours that imports it; the fastest first (docs/transports.md).
+# Library: its package, the module of ours that imports it; the fastest first.
 LIBRARIES = {
-    "confluent_kafka": "pano_glue.kafka.confluent",
-    "kafka": "pano_glue.kafka.kafka_python",
+    "confluent-kafka": ("confluent_kafka", "pano_glue.kafka.confluent"),
+    "kafka-python": ("kafka", "pano_glue.kafka.kafka_python"),
 }
 
 FETCH_BYTES = 8 << 20  # about what one poll returns at most; bounds memory
 FETCH_MESSAGES = 10_000
 METADATA_SECONDS = 10.0  # how soon a new topic or partition is seen
+SESSION_SECONDS = 10.0  # how long a crashed member's partitions wait for another
 REACH_SECONDS = 3.0  # how long an idle consumer waits for an answer before Kafka counts as away
 
 
@@ -112,8 +113,8 @@ class Producer(Protocol):
     def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
         """Queue a message; `delivered` is called once Kafka has it, or never will."""
 
-    def serve(self) -> None:
-        """Let outstanding `delivered` be called, without waiting."""
+    def serve(self, seconds: float) -> None:
+        """Let outstanding `delivered` be called, for `seconds` at most."""
 
     def close(self) -> None:
         """Drop what is not delivered yet."""
@@ -140,11 +141,14 @@ def open_library(named: str = "") -> Library:
     """Find a Kafka library: the `named` one, else the fastest that is installed.
 
     Raises:
-        SettingError: when there is none.
+        SettingError: when there is none, or `named` is none.
     """
+    if named and named not in LIBRARIES:
+        raise SettingError(f"{named} is no Kafka library", f"name {' or '.join(LIBRARIES)}")
     for library in [named] if named else LIBRARIES:
-        if find_spec(library):
-            return cast("Library", import_module(LIBRARIES[library]))
+        package, module = LIBRARIES[library]
+        if find_spec(package):
+            return cast("Library", import_module(module))
     raise SettingError(
         f"no Kafka library ({named or ' or '.join(LIBRARIES)}) is installed",
         "pip install 'pano-glue[kafka]', or 'pano-glue[fast]' for speed",

@@ -13,6 +13,7 @@ from pano_glue.kafka.client import (
     FETCH_MESSAGES,
     METADATA_SECONDS,
     REACH_SECONDS,
+    SESSION_SECONDS,
     Fetched,
     KafkaAwayError,
     KafkaRefusedError,
@@ -51,6 +52,7 @@ def open_consumer(
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "cooperative-sticky",
             "allow.auto.create.topics": False,
+            "session.timeout.ms": int(SESSION_SECONDS * 1000),
             "fetch.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": 2 * FETCH_BYTES >> 10,
             "check.crcs": True,
@@ -167,9 +169,9 @@ class ConfluentProducer:
             else:
                 return
 
-    def serve(self) -> None:
+    def serve(self, seconds: float) -> None:
         """See `client.Producer`."""
-        self._producer.poll(0)
+        self._producer.poll(seconds)
 
     def close(self) -> None:
         """See `client.Producer`."""

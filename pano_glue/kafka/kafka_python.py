@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pano_glue.kafka.client import (
     FETCH_MESSAGES,
     METADATA_SECONDS,
     REACH_SECONDS,
+    SESSION_SECONDS,
     Fetched,
     KafkaAwayError,
     KafkaRefusedError,
@@ -35,6 +37,7 @@ BUFFERED_BYTES = 32 << 20
 REFUSED = (
     errors.SaslAuthenticationFailedError,
     errors.AuthorizationError,
+    errors.UnsupportedCodecError,
     errors.UnsupportedSaslMechanismError,
 )
 
@@ -50,6 +53,7 @@ def open_consumer(
             auto_offset_reset="earliest",
             partition_assignment_strategy=[CooperativeStickyAssignor],
             allow_auto_create_topics=False,
+            session_timeout_ms=int(SESSION_SECONDS * 1000),
             fetch_max_bytes=FETCH_BYTES,
             max_poll_records=FETCH_MESSAGES,
             **_common(servers, settings),
@@ -134,8 +138,9 @@ class KafkaPythonProducer:
         sent.add_callback(lambda _: delivered(None))
         sent.add_errback(lambda error: delivered(str(error)))
 
-    def serve(self) -> None:
+    def serve(self, seconds: float) -> None:
         """See `client.Producer`; the library calls back from its own thread."""
+        time.sleep(seconds)
 
     def close(self) -> None:
         """See `client.Producer`."""
@@ -212,7 +217,8 @@ def _translated() -> Iterator[None]:
         yield
     except REFUSED as error:
         raise KafkaRefusedError(
-            f"Kafka refuses: {error}", "check [kafka] and the rights of its user"
+            f"Kafka cannot be used: {error}",
+            "see [kafka] in docs/pano.toml",
         ) from error
     except (errors.KafkaError, RuntimeError) as error:  # RuntimeError: closed meanwhile
         raise KafkaAwayError(str(error)) from error

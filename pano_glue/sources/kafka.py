@@ -1,8 +1,9 @@
 """Kafka topics, read in a consumer group: `kafka://host:port[,host:port]/topic[,topic]`.
 
-Options: `group=NAME` (default `pano-bridge`; bridges of one group share the partitions) and
-`log=NAME` (which log untagged values are of; by default the topic's name tells). Offsets are
-committed only by `commit`; what a rebalance does is told in `kafka.offsets`.
+Options: `group=NAME` (default `pano-bridge`; bridges of one group share the partitions),
+`log=NAME` (which log untagged values are of; by default the topic's name tells) and `client=NAME`
+(`confluent-kafka` or `kafka-python`; by default the first that is installed). Offsets are committed
+only by `commit`; what a rebalance does is told in `kafka.offsets`.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
     Raises:
         SettingError: for a wrong address or option, or when no Kafka library is installed.
     """
-    reject_unknown_options(uri, {"group", "log"})
+    reject_unknown_options(uri, {"client", "group", "log"})
     address = parse_address(uri.target, f"--source {uri.name}")
+    library = open_library(uri.options.get("client", ""))
     if not address.topics:
         raise SettingError(f"--source {uri.name}: no topic", "write kafka://host:port/topic")
-    return KafkaSource(uri, address, context, open_library(), Offsets())
+    return KafkaSource(uri, address, context, library, Offsets())
 
 
 class Commit:

@@ -1,0 +1,1 @@
+"""`pano-bridge relay`: any source into Kafka, nothing committed before Kafka has it."""

@@ -1,0 +1,67 @@
+"""What is on its way to Kafka: bounded, and confirmed in the order it was read."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Condition
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import Event
+
+WINDOW_BYTES = 32 << 20
+WAKE_SECONDS = 0.2  # how soon a full window sees that it should stop
+
+
+class Sent:
+    """One batch on its way: its position, and how many of its messages are not confirmed."""
+
+    def __init__(self, position: object | None) -> None:
+        """Begin without messages; it is `complete` once all have been sent."""
+        self.position = position
+        self.waiting = 0
+        self.complete = False
+
+
+class Window:
+    """The batches on their way, oldest first; safe from any thread."""
+
+    def __init__(self, most: int = WINDOW_BYTES) -> None:
+        """Let at most `most` bytes be on their way, or one message."""
+        self._most = most
+        self._batches: deque[Sent] = deque()
+        self._changed = Condition()
+        self.bytes = 0
+
+    def begin(self, position: object | None) -> Sent:
+        """Open a new batch."""
+        batch = Sent(position)
+        with self._changed:
+            self._batches.append(batch)
+        return batch
+
+    def admit(self, batch: Sent, size: int, stop: Event) -> bool:
+        """Wait until a message of `size` bytes has room; False when `stop` came first."""
+        with self._changed:
+            while self.bytes and self.bytes + size > self._most:
+                if stop.is_set():
+                    return False
+                self._changed.wait(WAKE_SECONDS)
+            self.bytes += size
+            batch.waiting += 1
+        return True
+
+    def delivered(self, batch: Sent, size: int) -> None:
+        """Take note that a message of `batch` is in Kafka."""
+        with self._changed:
+            self.bytes -= size
+            batch.waiting -= 1
+            self._changed.notify_all()
+
+    def confirmed(self) -> object | None:
+        """Forget the batches that are in Kafka, all before them too; returns the last position."""
+        position = None
+        with self._changed:
+            while self._batches and self._batches[0].complete and not self._batches[0].waiting:
+                position = self._batches.popleft().position
+        return position
