@@ -40,13 +40,18 @@ static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet)
 {
 	__be16 protocol = skb->protocol;
 
-	if (!read_ip(skb, packet, protocol))
-		return false;
-	if (packet_chosen(skb, packet))
-		return true;
+	if (read_plain(skb, packet)) {
+		if (ports_chosen(packet))
+			return true;
+	} else {
+		if (!read_ip(skb, packet, protocol))
+			return false;
+		if (rest_chosen(skb, packet))
+			return true;
+	}
 	if (!choice.tunnels || to_sensor(packet) || !enter_tunnel(skb, packet, &protocol))
 		return false;
-	return read_ip(skb, packet, protocol) && packet_chosen(skb, packet);
+	return read_ip(skb, packet, protocol) && rest_chosen(skb, packet);
 }
 
 /*
@@ -99,7 +104,7 @@ static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direc
 	struct packet packet = {.at = bare ? 0 : ETH_HLEN};
 	struct pano_counters *count;
 
-	if (plainly_other(skb, packet.at) || !chosen(skb, &packet))
+	if (!chosen(skb, &packet))
 		return NEXT_PROGRAM;
 	count = bpf_map_lookup_elem(&counters, &hook);
 	if (!count)

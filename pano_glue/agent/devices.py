@@ -138,7 +138,12 @@ class Network:
         return True
 
     def add_filter(self, index: int, direction: int, program: int, label: str) -> None:
-        """Add a direct-action filter before those that are there; `label` says whose it is."""
+        """Add a direct-action filter before those that are there; `label` says whose it is.
+
+        Nothing comes before preference 1: beside such a filter ours comes where the kernel puts it.
+        """
+        taken = [one["info"] >> 16 for one in self._filters(index, direction)]
+        before = min(filter(None, taken), default=0) - 1
         self._netlink.tc(
             "add-filter",
             "bpf",
@@ -147,6 +152,7 @@ class Network:
             fd=program,
             name=MARK + label,
             parent=PARENTS[direction],
+            prio=max(before, 0),  # 0: the kernel chooses
             direct_action=True,
             classid=1,
         )
