@@ -40,9 +40,9 @@ static __always_inline bool port_chosen(__u16 port)
 static __always_inline bool network_chosen(const struct pano_address *address, enum pano_role role)
 {
 	struct pano_network key = {
-		.prefix = 32 + 128,
-		.role = bpf_htonl(role),
-		.address = *address,
+	    .prefix = 32 + 128,
+	    .role = bpf_htonl(role),
+	    .address = *address,
 	};
 	__u8 *include;
 
@@ -54,8 +54,7 @@ static __always_inline bool network_chosen(const struct pano_address *address, e
 
 static __always_inline bool ends_chosen(const struct packet *packet)
 {
-	if (port_chosen(packet->destination_port) &&
-	    network_chosen(&packet->source, PANO_CLIENT) &&
+	if (port_chosen(packet->destination_port) && network_chosen(&packet->source, PANO_CLIENT) &&
 	    network_chosen(&packet->destination, PANO_SERVER))
 		return true;
 	return port_chosen(packet->source_port) &&
@@ -78,10 +77,10 @@ static __always_inline bool flow_chosen(const struct packet *packet)
 static __always_inline bool datagram_chosen(const struct packet *packet, bool first)
 {
 	struct datagram datagram = {
-		.source = packet->source,
-		.destination = packet->destination,
-		.identification = packet->identification,
-		.transport = packet->transport,
+	    .source = packet->source,
+	    .destination = packet->destination,
+	    .identification = packet->identification,
+	    .transport = packet->transport,
 	};
 	__u8 seen = 1;
 

@@ -15,7 +15,7 @@
 
 #include "mirror.h"
 
-#define VLAN_TAGS 2	   /* 802.1ad: a service tag around a customer tag */
+#define VLAN_TAGS 2	    /* 802.1ad: a service tag around a customer tag */
 #define EXTENSION_HEADERS 8 /* more than any sender has use for */
 #define OFFSET_MASK 0x1fff  /* IPv4: fragment offset in units of 8 bytes */
 #define MORE_FRAGMENTS 0x2000

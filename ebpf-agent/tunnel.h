@@ -52,7 +52,8 @@ static __always_inline bool enter_gre(struct __sk_buff *skb, struct packet *pack
 		return false;
 	*protocol = gre.protocol;
 	packet->at += sizeof(gre);
-	packet->at += 4 * (!!(flags & GRE_CHECKSUM) + !!(flags & GRE_KEY) + !!(flags & GRE_SEQUENCE));
+	packet->at +=
+	    4 * (!!(flags & GRE_CHECKSUM) + !!(flags & GRE_KEY) + !!(flags & GRE_SEQUENCE));
 	return true;
 }
 
