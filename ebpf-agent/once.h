@@ -46,9 +46,8 @@ static __always_inline __u64 identity(struct __sk_buff *skb, const struct packet
 }
 
 /*
- * False when another hook saw this packet a moment ago. Seen again at the *same* hook it is a
- * retransmission, and new at every hook that it then reaches only in the sense that the first one
- * speaks for it.
+ * False when another hook saw this packet a moment ago. Seen again at the same hook it is a
+ * retransmission: the hook that saw a packet first speaks for it as long as it keeps coming.
  */
 static __always_inline bool first_sight(struct __sk_buff *skb, const struct packet *packet,
 					const struct pano_hook *hook)
