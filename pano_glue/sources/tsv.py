@@ -8,7 +8,8 @@ A header of `#` lines gives separator, names and types; `-` is unset, `(empty)` 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -17,8 +18,24 @@ from pano_glue.errors import PanoError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Encoder = Callable[[bytes], bytes]
+
 NUMBERS = frozenset({"time", "interval", "count", "int", "port", "double"})
+ROWS = 1000  # kinds of rows remembered; a log has a dozen
 ESCAPE = re.compile(rb"(?:\\x[0-9a-fA-F]{2})+")
+
+
+class _Row(NamedTuple):
+    """How rows with the same fields set are written.
+
+    `quoted` has the quotes of strings and needs `some` values encoded; `quoted_later` needs `all`,
+    for rows in which a string may need escapes.
+    """
+
+    quoted: bytes
+    some: list[tuple[int, Encoder]]
+    quoted_later: bytes
+    all: list[tuple[int, Encoder]]
 
 
 class TsvHeader:
@@ -30,7 +47,8 @@ class TsvHeader:
         self._separator = b"\t"
         self._marks = {b"set_separator": b",", b"empty_field": b"(empty)", b"unset_field": b"-"}
         self._fields: list[bytes] = []
-        self._encoders: list[Callable[[bytes], bytes]] = []
+        self._encoders: list[Encoder] = []
+        self._rows: dict[bytes, _Row] = {}  # by which fields are set
 
     def json_lines(self, lines: bytes) -> bytes:
         """Convert whole lines, header lines among them; a line that does not fit stays as it is.
@@ -54,8 +72,10 @@ class TsvHeader:
             self._marks[mark] = value
         elif mark == b"fields":
             names = value.split(self._separator)
+            self._rows.clear()
             self._fields = [msgspec.json.encode(name.decode("utf-8", "replace")) for name in names]
         elif mark == b"types":
+            self._rows.clear()
             types = value.decode("ascii", "replace").split(self._separator.decode())
             self._encoders = [self._encoder(kind) for kind in types]
 
@@ -68,29 +88,37 @@ class TsvHeader:
         values = line.split(self._separator)
         if len(values) != len(self._fields):
             return line  # not JSON, so it will be counted as malformed
-        unset = self._marks[b"unset_field"]
-        return (
-            b"{"
-            + b",".join(
-                [
-                    name + b":" + encode(value)
-                    for name, encode, value in zip(
-                        self._fields, self._encoders, values, strict=True
-                    )
-                    if value != unset
-                ]
-            )
-            + b"}"
-        )
+        present = bytes(map(self._marks[b"unset_field"].__ne__, values))
+        row = self._rows.get(present)
+        if row is None:
+            row = self._add_row(present)
+        kept = list(compress(values, present))
+        rare = b"\\" in line or b'"' in line or self._marks[b"empty_field"] in line
+        for i, encode in row.all if rare else row.some:
+            kept[i] = encode(kept[i])
+        return (row.quoted_later if rare else row.quoted) % tuple(kept)
 
-    def _encoder(self, kind: str) -> Callable[[bytes], bytes]:
+    def _add_row(self, present: bytes) -> _Row:
+        """Prepare for rows that have these fields."""
+        fields = list(compress(self._fields, present))
+        encoders = list(enumerate(compress(self._encoders, present)))
+        some = [(i, encode) for i, encode in encoders if encode not in (_number, self._string)]
+        marks = [b'"%b"' if encode == self._string else b"%b" for _, encode in encoders]
+        quoted = b",".join(map(b"%b:%b".__mod__, zip(_literal(fields), marks, strict=True)))
+        later = b",".join(map(b"%b:%%b".__mod__, _literal(fields)))
+        row = _Row(b"{" + quoted + b"}", some, b"{" + later + b"}", encoders)
+        if len(self._rows) < ROWS:
+            self._rows[present] = row
+        return row
+
+    def _encoder(self, kind: str) -> Encoder:
         if kind in NUMBERS:
             return _number
         if kind == "bool":
             return _bool
         inner = kind.partition("[")[2].rstrip("]")
         if not inner:
-            return _string
+            return self._string
         separator, empty = self._marks[b"set_separator"], self._marks[b"empty_field"]
         each = self._encoder(inner)
 
@@ -101,6 +129,13 @@ class TsvHeader:
 
         return encode
 
+    def _string(self, value: bytes) -> bytes:
+        if value == self._marks[b"empty_field"]:
+            return b'""'
+        if b"\\" in value or b'"' in value:
+            return msgspec.json.encode(_unescaped(value).decode("utf-8", "backslashreplace"))
+        return b'"' + value + b'"'
+
 
 def _number(value: bytes) -> bytes:
     return value
@@ -110,10 +145,8 @@ def _bool(value: bytes) -> bytes:
     return b"true" if value == b"T" else b"false"
 
 
-def _string(value: bytes) -> bytes:
-    if b"\\" in value or b'"' in value:
-        return msgspec.json.encode(_unescaped(value).decode("utf-8", "backslashreplace"))
-    return b'"' + value + b'"'
+def _literal(fields: list[bytes]) -> list[bytes]:
+    return [field.replace(b"%", b"%%") for field in fields]
 
 
 def _unescaped(value: bytes) -> bytes:

@@ -15,6 +15,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from functools import partial
+from http.client import HTTPException
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ class Scraper:
                 continue
             try:
                 page = bridge.page("/metrics")
-            except OSError:
+            except (OSError, HTTPException):
                 continue
             if bridge is self.bridge:
                 self.counted = total(page, "pano_bridge_records_total", result="counted")
@@ -162,6 +163,7 @@ def run_round(tmp_path: Path, draw: random.Random, fault: str) -> int:
                 time.sleep(draw.random() * 0.02)
             disturb(fault, writer, scraper, state, draw)
             if life == KILLS:
+                scraper.paused.clear()
                 left = writer.written - base
                 wait_until(partial(scraper.has_counted, left), "all is counted")
                 assert bridge.end() == 0

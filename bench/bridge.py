@@ -1,0 +1,190 @@
+"""Records per CPU second through the bridge's counting, against a bridge written naively.
+
+`python bench/bridge.py [FILE…]` prints one JSON object; without files, 100,000 records are made up
+that look like an enriched dns.log (Zipf-distributed names, three servers). The rounds of all
+contestants are interleaved and the best of each is taken, so that other work on the machine
+disturbs the ratios little.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from pano_glue.bridge.counting import Counting
+from pano_glue.config import Config
+from pano_glue.sources import Batch
+from pano_glue.sources.lines import BLOCK
+from pano_glue.sources.tsv import TsvHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Contestant = tuple[Callable[[bytes], object], list[bytes]]
+
+RECORDS = 100_000
+ROUNDS = 7
+PART = 4  # batches timed at one time: short enough to find the machine undisturbed now and then
+COLUMNS = {
+    "ts": "time", "uid": "string", "id.orig_h": "addr", "id.orig_p": "port",
+    "id.resp_h": "addr", "id.resp_p": "port", "proto": "enum", "trans_id": "count",
+    "rtt": "interval", "query": "string", "qclass": "count", "qclass_name": "string",
+    "qtype": "count", "qtype_name": "string", "rcode": "count", "rcode_name": "string",
+    "AA": "bool", "TC": "bool", "RD": "bool", "RA": "bool", "Z": "count",
+    "answers": "vector[string]", "TTLs": "vector[interval]", "rejected": "bool",
+    "outcome": "string", "retransmits": "count", "query_bytes": "count", "reply_bytes": "count",
+    "AD": "bool", "CD": "bool", "DO": "bool", "edns_bufsize": "count", "sensor": "string",
+}  # fmt: skip
+
+
+def records(draw: random.Random) -> Iterator[dict[str, object]]:
+    """Make up transactions: 97 % answered, 3 % timeouts."""
+    for n in range(RECORDS):
+        name = int(draw.paretovariate(0.8))
+        kind = n % 4
+        record: dict[str, object] = {
+            "ts": round(1.7e9 + n / 20_000, 6),
+            "uid": f"C{draw.getrandbits(80):017x}"[:18],
+            "id.orig_h": f"10.1.{int(draw.paretovariate(1.1)) % 256}.{n % 50}",
+            "id.orig_p": 1024 + n % 60_000,
+            "id.resp_h": ("10.0.0.53", "10.0.0.54", "10.0.0.53", "2001:db8::53")[kind],
+            "id.resp_p": 53,
+            "proto": "tcp" if n % 20 == 0 else "udp",
+            "trans_id": n % 65536,
+            "rtt": round(draw.expovariate(800) + 5e-5, 6),
+            "query": f"host{name % 100_000}.zone{name % 997}.example{name % 31}.com",
+            "qclass": 1,
+            "qclass_name": "C_INTERNET",
+            "qtype": (1, 28, 65, 15)[kind],
+            "qtype_name": ("A", "AAAA", "HTTPS", "MX")[kind],
+            "rcode": 3 if n % 10 == 0 else 0,
+            "rcode_name": "NXDOMAIN" if n % 10 == 0 else "NOERROR",
+            "AA": False, "TC": False, "RD": True, "RA": True, "Z": 0,
+            "answers": ["192.0.2.1", "192.0.2.2"],
+            "TTLs": [300.0, 300.0],
+            "rejected": False,
+            "outcome": "answered",
+            "retransmits": 0,
+            "query_bytes": 40 + name % 20,
+            "reply_bytes": 80 + name % 300,
+            "AD": False, "CD": False, "DO": False,
+            "edns_bufsize": 1232,
+            "sensor": "bench",
+        }  # fmt: skip
+        if n % 33 == 0:
+            for field in ("rtt", "rcode", "rcode_name", "answers", "TTLs", "reply_bytes"):
+                del record[field]
+            record["outcome"] = "timeout"
+        yield record
+
+
+def as_tsv(record: dict[str, object]) -> str:
+    """Write a record as Zeek's TSV does."""
+
+    def text(value: object) -> str:
+        if isinstance(value, bool):
+            return "T" if value else "F"
+        if isinstance(value, list):
+            return ",".join(map(str, value))
+        return "-" if value is None else str(value)
+
+    return "\t".join(text(record.get(name)) for name in COLUMNS)
+
+
+class Naive:
+    """What one writes first: json, labels(), inc()."""
+
+    def __init__(self) -> None:
+        """Make the metrics that every DNS dashboard needs."""
+        labels = ("sensor", "server", "proto")
+        registry = CollectorRegistry()
+        self._queries = Counter("q", "q", (*labels, "qtype"), registry=registry)
+        self._responses = Counter("r", "r", (*labels, "rcode"), registry=registry)
+        self._timeouts = Counter("t", "t", labels, registry=registry)
+        bounds = [62.5e-6 * 2**i for i in range(18)]
+        self._rtt = Histogram("rtt", "rtt", labels, buckets=bounds, registry=registry)
+
+    def count(self, lines: bytes) -> None:
+        """Count a batch."""
+        for line in lines.splitlines():
+            record = json.loads(line)
+            labels = (record["sensor"], record["id.resp_h"], record["proto"])
+            self._queries.labels(*labels, record["qtype_name"]).inc()
+            if "rcode" in record:
+                self._responses.labels(*labels, record["rcode_name"]).inc()
+                self._rtt.labels(*labels).observe(record["rtt"])
+            else:
+                self._timeouts.labels(*labels).inc()
+
+
+def batches(data: bytes) -> list[bytes]:
+    """Cut into batches as the log source does."""
+    cut, start = [], 0
+    while start < len(data):
+        end = data.rfind(b"\n", start, start + BLOCK) + 1
+        cut.append(data[start:end])
+        start = end
+    return cut
+
+
+def cpu_ns_per_record(
+    contestants: dict[str, tuple[Callable[[bytes], object], list[bytes]]],
+) -> dict[str, float]:
+    """Time all contestants by turns; the best part of each counts."""
+    best = dict.fromkeys(contestants, float("inf"))
+    for _ in range(ROUNDS):
+        for name, (count, data) in contestants.items():
+            for start in range(0, len(data), PART):
+                part = data[start : start + PART]
+                begun = time.process_time_ns()
+                for batch in part:
+                    count(batch)
+                spent = time.process_time_ns() - begun
+                best[name] = min(best[name], spent / sum(b.count(b"\n") for b in part))
+    return best
+
+
+def main(files: list[str]) -> None:
+    """Run the benchmark and print its figures."""
+    if files:
+        lines = b"".join(Path(file).read_bytes() for file in files).splitlines(keepends=True)
+        made = [json.loads(line) for line in lines]
+    else:
+        draw = random.Random(1)  # noqa: S311 - the same each time
+        made = list(records(draw))
+    json_data = batches(
+        b"".join(json.dumps(r, separators=(",", ":")).encode() + b"\n" for r in made)
+    )
+    tsv_data = batches("".join(as_tsv(r) + "\n" for r in made).encode())
+    header = TsvHeader("bench")
+    fields, types = "\t".join(COLUMNS), "\t".join(COLUMNS.values())
+    header.json_lines(f"#separator \\x09\n#fields\t{fields}\n#types\t{types}\n".encode())
+    json_counting, tsv_counting, naive = Counting(Config()), Counting(Config()), Naive()
+    best = cpu_ns_per_record(
+        {
+            "json": (lambda lines: json_counting.apply("log:j", Batch("dns", lines)), json_data),
+            "tsv": (
+                lambda lines: tsv_counting.apply("log:t", Batch("dns", header.json_lines(lines))),
+                tsv_data,
+            ),
+            "naive": (naive.count, json_data),
+        }
+    )
+    begun = time.process_time_ns()
+    page = json_counting.scrape(openmetrics=False).page
+    scrape = time.process_time_ns() - begun
+    rates = {f"{name}_records_per_cpu_second": round(1e9 / ns) for name, ns in best.items()}
+    ratios = {f"{name}_to_naive": round(best["naive"] / best[name], 2) for name in ("json", "tsv")}
+    size = round(sum(map(len, json_data)) / len(made))
+    figures = rates | ratios | {"bytes_per_record": size}
+    print(json.dumps(figures | {"page_bytes": len(page), "scrape_cpu_ms": scrape / 1e6}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
