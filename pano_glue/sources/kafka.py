@@ -8,6 +8,7 @@ only by `commit`; what a rebalance does is told in `kafka.offsets`.
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from threading import Event
@@ -104,7 +105,9 @@ class KafkaSource:
                 )
                 backoff.reset()
                 yield from self._consume(self._consumer)
-            except KafkaAwayError:
+            except KafkaAwayError as error:
+                if self._up is not False:
+                    print(f"pano-bridge: {self.name}: {error}; trying again", file=sys.stderr)
                 self._disconnect()
                 backoff.wait()
         self._reader = None

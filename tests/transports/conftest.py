@@ -10,7 +10,7 @@ import pytest
 
 from pano_glue.config import Config
 from pano_glue.sources.base import SourceContext
-from tests.transports.kafka_broker import KafkaBroker, missing
+from tests.transports.kafka_broker import KafkaBroker, free_port, make_certificate, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,22 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
     """A running broker; its topics get 8 partitions."""
     if missing():
         pytest.skip(f"{missing()} is not installed")
-    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    folder = tmp_path_factory.mktemp("kafka")
+    make_certificate(folder)
+    broker = KafkaBroker(
+        folder,
+        {
+            "sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": "org.apache.kafka.common.security"
+            '.plain.PlainLoginModule required user_reader="secret";',
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(folder / "both.pem"),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(folder / "cert.pem"),
+            "listener.name.ssl.ssl.client.auth": "required",
+        },
+        secured={"SASL_SSL": free_port(), "SSL": free_port()},
+    )
     broker.start()
     yield broker
     broker.kill()

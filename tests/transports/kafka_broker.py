@@ -56,6 +56,15 @@ def classpath() -> str:
     return CLASSPATH.read_text()
 
 
+def make_certificate(folder: Path) -> None:
+    """Write key.pem, cert.pem (self-signed, for 127.0.0.1) and both.pem, as PKCS 8."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=pano"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(folder / "key.pem")]
+    subprocess.run([*command, "-out", str(folder / "cert.pem")], check=True, capture_output=True)
+    both = (folder / "key.pem").read_text() + (folder / "cert.pem").read_text()
+    (folder / "both.pem").write_text(both)
+
+
 def free_port() -> int:
     """Find a TCP port that nobody listens on."""
     with socket.socket() as probe:
@@ -64,21 +73,22 @@ def free_port() -> int:
 
 
 class KafkaBroker:
-    """One broker; `settings` are added to its properties, `listeners` (name, port) to PLAINTEXT."""
+    """One broker; `settings` are added to its properties, `secured` listeners to PLAINTEXT."""
 
     def __init__(
         self,
         folder: Path,
         settings: Mapping[str, str] | None = None,
-        listeners: Mapping[str, int] | None = None,
+        secured: Mapping[str, int] | None = None,
     ) -> None:
         """Prepare a cluster of one in `folder`; `start` starts it."""
         self.port = free_port()
         self.servers = f"127.0.0.1:{self.port}"
-        self._folder = folder
+        self.secured = {name: f"127.0.0.1:{port}" for name, port in (secured or {}).items()}
+        self.folder = folder
         self._file = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
-        more = "".join(f",{name}://127.0.0.1:{port}" for name, port in (listeners or {}).items())
+        more = "".join(f",{name}://127.0.0.1:{port}" for name, port in (secured or {}).items())
         lines = PROPERTIES.format(
             plain=self.port, controller=free_port(), data=folder / "data", more=more
         )
@@ -93,7 +103,7 @@ class KafkaBroker:
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((self._folder / "kafka.log").read_text()[-2000:])
+                raise RuntimeError((self.folder / "kafka.log").read_text()[-2000:])
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -111,7 +121,7 @@ class KafkaBroker:
         return True
 
     def _java(self, main: str, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        with (self._folder / "kafka.log").open("ab") as log:
+        with (self.folder / "kafka.log").open("ab") as log:
             return subprocess.Popen(
                 ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", classpath(), main]
                 + [str(argument) for argument in arguments],

@@ -10,7 +10,14 @@ export {
 	option websocket_port = 0/tcp;
 }
 global published = 0;
-global records = "{\"n\":0}";
+const rest = "\"ts\":1700000000.123456,\"uid\":\"CHhAvVGS1DHFjwGM9\",\"id.orig_h\":\"10.0.0.1\","
+    + "\"id.orig_p\":5353,\"id.resp_h\":\"10.0.0.53\",\"id.resp_p\":53,\"proto\":\"udp\",\"trans_id\":1,"
+    + "\"rtt\":0.000251,\"query\":\"www.example.com\",\"qclass\":1,\"qclass_name\":\"C_INTERNET\","
+    + "\"qtype\":1,\"qtype_name\":\"A\",\"rcode\":0,\"rcode_name\":\"NOERROR\",\"AA\":false,"
+    + "\"TC\":false,\"RD\":true,\"RA\":true,\"Z\":0,\"answers\":[\"192.0.2.1\"],\"TTLs\":[300.0],"
+    + "\"rejected\":false,\"outcome\":\"answered\",\"retransmits\":0,\"query_bytes\":45,"
+    + "\"reply_bytes\":61,\"sensor\":\"sensor-1\"}";
+global records = "{\"n\":0," + rest;
 event publish()
 	{
 	local burst = 0;
@@ -37,7 +44,7 @@ event zeek_init()
 	local line = 1;
 	while ( line < 100 )
 		{
-		records += fmt("\n{\"n\":%d}", line);
+		records += fmt("\n{\"n\":%d,", line) + rest;
 		++line;
 		}
 	if ( broker_port != 0/tcp )
