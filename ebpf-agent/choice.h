@@ -21,7 +21,6 @@ struct {
 struct datagram {
 	struct pano_address source, destination;
 	__u32 identification;
-	__u32 transport;
 };
 
 /* Datagrams whose first fragment was chosen: the others carry no ports. */
@@ -80,7 +79,6 @@ static __always_inline bool datagram_chosen(const struct packet *packet, bool fi
 	    .source = packet->source,
 	    .destination = packet->destination,
 	    .identification = packet->identification,
-	    .transport = packet->transport,
 	};
 	__u8 seen = 1;
 
@@ -107,11 +105,9 @@ static __always_inline bool ports_chosen(const struct packet *packet)
 /* For a packet whose IP headers were read. */
 static __always_inline bool rest_chosen(struct __sk_buff *skb, struct packet *packet)
 {
-	if (!transport_chosen(packet))
-		return false;
 	if (packet->offset)
 		return datagram_chosen(packet, false);
-	return read_ports(skb, packet) && ports_chosen(packet);
+	return transport_chosen(packet) && read_ports(skb, packet) && ports_chosen(packet);
 }
 
 #endif

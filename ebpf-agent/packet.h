@@ -23,7 +23,7 @@
 struct packet {
 	struct pano_address source, destination;
 	__u32 at;	      /* where the next header starts, from the first byte */
-	__u32 identification; /* of the datagram that was fragmented */
+	__u32 identification; /* of the datagram that was fragmented (IPv4: within its protocol) */
 	__u16 offset;	      /* of the fragment, in units of 8 bytes */
 	bool more;	      /* fragments follow */
 	__u8 transport;	      /* IPPROTO_* */
@@ -85,7 +85,7 @@ static __always_inline bool read_ipv4(struct __sk_buff *skb, struct packet *pack
 	packet->transport = ip.protocol;
 	packet->offset = bpf_ntohs(ip.frag_off) & OFFSET_MASK;
 	packet->more = bpf_ntohs(ip.frag_off) & MORE_FRAGMENTS;
-	packet->identification = ip.id;
+	packet->identification = ip.protocol << 16 | ip.id;
 	packet->length = bpf_ntohs(ip.tot_len);
 	return true;
 }
@@ -185,7 +185,7 @@ static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *pac
 			return false;
 		map_address(&packet->source, ip->saddr);
 		map_address(&packet->destination, ip->daddr);
-		packet->identification = ip->id;
+		packet->identification = ip->protocol << 16 | ip->id;
 		packet->length = bpf_ntohs(ip->tot_len);
 		header = sizeof(*ip);
 		transport = ip->protocol;

@@ -102,6 +102,21 @@ def test_ipv6_fragments_follow_too(program: Program) -> None:
     assert not program.sees(fragment(datagram[1448:], 1448, 0, ident=10))
 
 
+def test_ipv6_fragments_with_options_inside_follow(program: Program) -> None:
+    datagram = extension(UDP, 0) + udp(53, 40000, DNS + bytes(1600))
+
+    def fragment(data: bytes, offset: int, more: int) -> bytes:
+        return frame6(struct.pack("!BBHI", OPTIONS, 0, offset | more, 9) + data, FRAGMENT)
+
+    assert program.sees(fragment(datagram[:1448], 0, 1))
+    assert program.sees(fragment(datagram[1448:], 1448, 0))
+
+
+def test_a_fragment_of_another_protocol_does_not_follow(program: Program) -> None:
+    assert program.sees(frame4(udp(53, 40000, DNS + bytes(1456)), more=True))
+    assert not program.sees(frame4(bytes(100), transport=1, offset=1480))
+
+
 INNER = ethernet(ipv4(UDP, QUERY), 0x0800)
 VXLAN = struct.pack("!II", 1 << 27, 42 << 8)
 TUNNELS = {
