@@ -37,17 +37,20 @@ function character_strings(prefix: string, strs: string_vec): string
 
 event dns_A_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	add_answer(ans, cat(a));
+	if ( ans$answer_type == DNS_ANS )
+		add_answer(ans, cat(a));
 	}
 
 event dns_AAAA_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	add_answer(ans, cat(a));
+	if ( ans$answer_type == DNS_ANS )
+		add_answer(ans, cat(a));
 	}
 
 event dns_A6_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	add_answer(ans, cat(a));
+	if ( ans$answer_type == DNS_ANS )
+		add_answer(ans, cat(a));
 	}
 
 event dns_NS_reply(c: connection, msg: dns_msg, ans: dns_answer, name: string)
@@ -177,5 +180,5 @@ event dns_LOC(c: connection, msg: dns_msg, ans: dns_answer, loc: dns_loc_rr)
 
 event dns_unknown_reply(c: connection, msg: dns_msg, ans: dns_answer)
 	{
-	add_answer(ans, qtype_name(ans$qtype));
+	add_answer(ans, type_names[ans$qtype]);
 	}

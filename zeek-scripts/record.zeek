@@ -38,15 +38,21 @@ export {
 	global log_pair: function(query: Message, reply: Message, outcome: string);
 }
 
-function qtype_name(qtype: count): string
+# Names by number; what has none is called as in RFC 3597.
+global type_names: table[count] of string &default=function(qtype: count): string
 	{
-	return qtype in DNS::query_types ? DNS::query_types[qtype] : fmt("TYPE%d",
-	    qtype);
+	return fmt("TYPE%d", qtype);
+	};
+
+event zeek_init() &priority=5
+	{
+	for ( qtype, name in DNS::query_types )
+		type_names[qtype] = name;
 	}
 
 function publish(info: Info)
 	{
-	if ( info$id$resp_h in server_names )
+	if ( |server_names| > 0 && info$id$resp_h in server_names )
 		info$server = server_names[info$id$resp_h];
 
 	if ( ! hook transaction(info) )
@@ -59,20 +65,16 @@ function publish(info: Info)
 	Log::write(LOG, info);
 	}
 
-function asked(m: Message, outcome: string): Info
+# What the question was, and what came with it.
+function add_question(info: Info, m: Message)
 	{
-	local info = Info($ts=m$ts, $uid=m$uid, $id=m$id,
-	    $proto=get_port_transport_proto(m$id$resp_p), $trans_id=m$head$id,
-	    $RD=m$head$RD, $Z=m$head$Z, $CD=m$head$CD,
-	    $retransmits=m$retransmits, $outcome=outcome, $sensor=sensor);
-
 	if ( m?$query )
 		{
 		info$query = m$query;
 		info$qclass = m$qclass;
 		info$qclass_name = DNS::classes[m$qclass];
 		info$qtype = m$qtype;
-		info$qtype_name = qtype_name(m$qtype);
+		info$qtype_name = type_names[m$qtype];
 		}
 
 	if ( m?$edns )
@@ -83,49 +85,38 @@ function asked(m: Message, outcome: string): Info
 
 	if ( m?$ecs )
 		info$ecs = m$ecs;
-
-	return info;
 	}
 
-function replied(info: Info, m: Message)
+function row(query: Message, reply: Message, outcome: string): Info
 	{
-	local head = m$head;
-	local rcode = m?$edns ? m$edns$extended_rcode : head$rcode;
-	info$rcode = rcode;
-	info$rcode_name = DNS::base_errors[rcode];
-	info$AA = head$AA;
-	info$TC = head$TC;
-	info$RA = head$RA;
-	info$AD = head$AD;
-	info$rejected = head$num_answers + head$num_auth + head$num_addl == 0;
-	info$reply_bytes = m$bytes;
+	local asked = query$head;
+	local said = reply$head;
+	local rcode = reply?$edns ? reply$edns$extended_rcode : said$rcode;
 
-	if ( m?$answers )
+	local info = Info($ts=query$ts, $uid=query$uid, $id=query$id,
+	    $proto=get_port_transport_proto(query$id$resp_p),
+	    $trans_id=asked$id, $rcode=rcode,
+	    $rcode_name=DNS::base_errors[rcode], $AA=said$AA, $TC=said$TC,
+	    $RD=asked$RD, $RA=said$RA, $Z=asked$Z,
+	    $rejected=said$num_answers + said$num_auth + said$num_addl == 0,
+	    $outcome=outcome, $retransmits=query$retransmits,
+	    $reply_bytes=reply$bytes, $AD=said$AD, $CD=asked$CD,
+	    $sensor=sensor);
+
+	if ( reply?$answers )
 		{
-		info$answers = m$answers;
-		info$TTLs = m$TTLs;
+		info$answers = reply$answers;
+		info$TTLs = reply$TTLs;
 		}
-	}
 
-function log_timeout(query: Message)
-	{
-	local info = asked(query, "timeout");
-	info$query_bytes = query$bytes;
-	publish(info);
-	}
-
-function log_orphan(reply: Message)
-	{
-	local info = asked(reply, "orphan");
-	replied(info, reply);
-	publish(info);
+	add_question(info, query);
+	return info;
 	}
 
 function log_pair(query: Message, reply: Message, outcome: string)
 	{
-	local info = asked(query, outcome);
+	local info = row(query, reply, outcome);
 	info$query_bytes = query$bytes;
-	replied(info, reply);
 
 	# Zeek's clock stands still while a capture's runs backwards; then nobody knows.
 	if ( reply$ts > query$ts )
@@ -134,5 +125,22 @@ function log_pair(query: Message, reply: Message, outcome: string)
 	if ( query?$repeated )
 		info$rtt_last = reply$ts - query$repeated;
 
+	publish(info);
+	}
+
+function log_orphan(reply: Message)
+	{
+	publish(row(reply, reply, "orphan"));
+	}
+
+function log_timeout(query: Message)
+	{
+	local head = query$head;
+	local info = Info($ts=query$ts, $uid=query$uid, $id=query$id,
+	    $proto=get_port_transport_proto(query$id$resp_p), $trans_id=head$id,
+	    $RD=head$RD, $Z=head$Z, $CD=head$CD, $outcome="timeout",
+	    $retransmits=query$retransmits, $query_bytes=query$bytes,
+	    $sensor=sensor);
+	add_question(info, query);
 	publish(info);
 	}

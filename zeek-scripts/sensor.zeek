@@ -1,6 +1,8 @@
 ##! Global settings of a dedicated sensor, a Zeek that does nothing but this package.
 ##! Loaded in bare mode only; beside other scripts load it by name if you want it.
 
+@load ./messages
+
 # A packet mirrored on its way out has no checksum yet: the network card adds it.
 redef ignore_checksums = T;
 
@@ -9,6 +11,7 @@ redef Pcap::snaplen = 262144;
 
 # EDNS travels in the additional section, which Zeek skips unless told otherwise.
 redef dns_skip_all_addl = F;
+redef PANO::skip_additional = T;
 
 # A reply alone shows who the server is.
 redef likely_server_ports += {

@@ -30,30 +30,32 @@ global answered_since: time = network_time();
 const AXFR = 252;
 const IXFR = 251;
 
-function is_transfer(m: Message): bool
+# A query whose key is not new, or not sure to be.
+function take_known(query: Message)
 	{
-	return m?$qtype && ( m$qtype == AXFR || m$qtype == IXFR );
-	}
-
-function take_query(query: Message)
-	{
-	++totals$queries;
-
 	if ( awaited(query) )
 		{
 		++totals$retransmits;
 		++found$retransmits;
 		found$repeated = query$ts;
 		}
-	else if ( |early| > 0
-	    && query$key in early
-	    && same_question(query, early[query$key]) )
+	else if ( query$key in early && same_question(query, early[query$key]) )
 		{
 		++totals$answered;
 		add answered[query$key];
 		log_pair(query, early[query$key], "answered");
 		delete early[query$key];
 		}
+	else
+		wait(query);
+	}
+
+function take_query(query: Message)
+	{
+	++totals$queries;
+
+	if ( query$key in pending || |twins| + |early| > 0 )
+		take_known(query);
 	else
 		wait(query);
 	}
@@ -84,21 +86,12 @@ function take_stray(c: connection, reply: Message)
 		}
 	}
 
-function take_reply(c: connection, reply: Message)
+function answer(c: connection, query: Message, reply: Message)
 	{
-	++totals$responses;
-
-	if ( ! awaited(reply) )
-		{
-		take_stray(c, reply);
-		return;
-		}
-
-	stop_waiting(found);
 	++totals$answered;
 	add answered[reply$key];
 
-	if ( is_transfer(found) )
+	if ( query?$qtype && ( query$qtype == AXFR || query$qtype == IXFR ) )
 		{
 		if ( ! c?$pano_transfers )
 			c$pano_transfers = set();
@@ -106,7 +99,37 @@ function take_reply(c: connection, reply: Message)
 		add c$pano_transfers[reply$head$id];
 		}
 
-	log_pair(found, reply, "answered");
+	log_pair(query, reply, "answered");
+	}
+
+function take_reply(c: connection, reply: Message)
+	{
+	++totals$responses;
+	local key = reply$key;
+
+	# The usual case, without the searches that the others take.
+	if ( key in pending && reply?$query )
+		{
+		local query = pending[key];
+
+		if ( query?$query
+		    && query$query == reply$query
+		    && query$qtype == reply$qtype
+		    && reply$ts - query$ts <= query_timeout )
+			{
+			delete pending[key];
+			answer(c, query, reply);
+			return;
+			}
+		}
+
+	if ( awaited(reply) )
+		{
+		stop_waiting(found);
+		answer(c, found, reply);
+		}
+	else
+		take_stray(c, reply);
 	}
 
 function release_early(before: time)

@@ -194,7 +194,7 @@ function make_room()
 
 function wait(query: Message)
 	{
-	if ( waiting() >= max_pending )
+	if ( |pending| + |twins| >= max_pending )
 		make_room();
 
 	if ( query$key in pending && query?$query )

@@ -28,6 +28,7 @@ from tests.data.packets import (
     NS,
     PTR,
     QR,
+    RA,
     RD,
     RRSIG,
     SOA,
@@ -81,7 +82,9 @@ def header() -> Iterator[Packet]:
     ecs6 = struct.pack("!HHHBB", 8, 11, 2, 56, 0) + address("2001:db8:0:1::")[:7]
     www = record("www.example.org", A, address("192.0.2.80"), ttl=60)
     yield asks(0, query(1, "www.example.org", flags=RD | CD, edns=opt(4096, do=True, options=ecs)))
-    yield says(0.01, reply(1, "www.example.org", A, www, flags=AA | AD | CD, edns=opt(1232)))
+    glue = record("ns.example.org", A, address("192.0.2.54"))
+    asked, flags = [question("www.example.org")], QR | RD | RA | AA | AD | CD
+    yield says(0.01, bytes(Message(1, asked, flags, [www], additional=[glue, opt(1232)])))
     yield asks(1, query(2, "www.example.org", AAAA, flags=0, edns=opt(1232, options=ecs6)))
     yield says(
         1.02,

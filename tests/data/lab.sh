@@ -56,7 +56,7 @@ serve() { # NAME LIMIT ADDRESS...: one nsd, big replies in fragments, LIMIT repl
 		printf '  %s\n' 'username: ""' "zonesdir: $work" "pidfile: $work/$name.pid" "xfrdir: $work" \
 			"xfrdfile: $work/$name.xfrd" "zonelistfile: $work/$name.zones" "logfile: $work/$name.log" \
 			'server-count: 1' 'ipv4-edns-size: 4096' 'ipv6-edns-size: 4096' "rrl-ratelimit: $limit" \
-			'rrl-slip: 0' 'minimal-responses: no'
+			'rrl-slip: 0'
 		printf '%s\n' 'remote-control:' '  control-enable: no'
 		printf '%s\n' 'zone:' '  name: example.org' '  zonefile: zone' '  provide-xfr: 0.0.0.0/0 NOKEY'
 	} >"$work/$name.conf"
