@@ -69,6 +69,7 @@ class Load:
     sent: int
     completed: int
     lost: int
+    interrupted: int  # outstanding when it was told to end
     per_second: float
 
 
@@ -160,6 +161,7 @@ class Lab:
             int(figure("Queries sent")),
             int(figure("Queries completed")),
             int(figure("Queries lost")),
+            int(figure("Queries interrupted")),
             figure("Queries per second"),
         )
 

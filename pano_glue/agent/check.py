@@ -56,7 +56,9 @@ def _capabilities(settings: Settings) -> Iterator[Finding]:
     for name, bit in wanted.items():
         has = bool(effective >> bit & 1)
         # Kernels differ in whether the verifier wants it; loading the program will tell.
-        yield Finding(name, has, "held" if has else "run as root", needed=name != "CAP_PERFMON")
+        needed = name != "CAP_PERFMON"
+        lack = "run as root, or grant it" if needed else "not needed where the program loads"
+        yield Finding(name, has, "held" if has else lack, needed)
 
 
 def _tap() -> Finding:

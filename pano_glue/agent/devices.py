@@ -128,12 +128,16 @@ class Network:
             self._netlink.link("del", ifname=name)
 
     def add_clsact(self, index: int) -> bool:
-        """Give an interface a clsact; False when it has one."""
+        """Give an interface a clsact; False when it has one.
+
+        Raises:
+            OSError: when the kernel refuses, ENODEV when the interface has gone.
+        """
         try:
             self._netlink.tc("add", "clsact", index)
         except NetlinkError as error:
             if error.code != errno.EEXIST:
-                raise
+                raise OSError(error.code, "clsact") from error
             return False
         return True
 
@@ -141,21 +145,27 @@ class Network:
         """Add a direct-action filter before those that are there; `label` says whose it is.
 
         Nothing comes before preference 1: beside such a filter ours comes where the kernel puts it.
+
+        Raises:
+            OSError: as `add_clsact`.
         """
         taken = [one["info"] >> 16 for one in self._filters(index, direction)]
         before = min(filter(None, taken), default=0) - 1
-        self._netlink.tc(
-            "add-filter",
-            "bpf",
-            index,
-            HANDLE,
-            fd=program,
-            name=MARK + label,
-            parent=PARENTS[direction],
-            prio=max(before, 0),  # 0: the kernel chooses
-            direct_action=True,
-            classid=1,
-        )
+        try:
+            self._netlink.tc(
+                "add-filter",
+                "bpf",
+                index,
+                HANDLE,
+                fd=program,
+                name=MARK + label,
+                parent=PARENTS[direction],
+                prio=max(before, 0),  # 0: the kernel chooses
+                direct_action=True,
+                classid=1,
+            )
+        except NetlinkError as error:
+            raise OSError(error.code, "clsact filter") from error
 
     def own_filters(self, index: int) -> Iterator[OwnFilter]:
         """List an interface's filters that an agent added."""

@@ -77,7 +77,11 @@ def _look_again(agent: Agent) -> None:
     with suppress(OSError):
         while agent.changes.recv(65536):
             pass
-    agent.look_again()
+    try:
+        agent.look_again()
+    except OSError as error:
+        # One interface that cannot be attached is no reason to let go of the others.
+        print(f"pano-agent: cannot attach ({error})", file=sys.stderr, flush=True)
 
 
 def notify_systemd(state: str) -> None:
