@@ -10,6 +10,7 @@ import termios
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from pano_glue.errors import SettingError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pano_glue.config import Tls
 
 PATIENCE = 10.0  # seconds for a request, and for the scraper to take its answer
+PAGES = 2  # in memory at one time
 OPEN_STATES = {1, 8}  # TCP_ESTABLISHED, TCP_CLOSE_WAIT (linux/tcp_states.h)
 
 
@@ -64,6 +66,7 @@ class MetricsServer(ThreadingHTTPServer):
             raise SettingError(f"--listen {listen}: {error.strerror}", cure) from error
         self.scrape = scrape
         self.answered = answered
+        self.pages = BoundedSemaphore(PAGES)
         self._tls = tls
 
     @property
@@ -100,6 +103,15 @@ class _Request(BaseHTTPRequestHandler):
         if path not in ("/metrics", "/peek"):
             self.send_error(HTTPStatus.NOT_FOUND, "Not Found", "see /metrics")
             return
+        if not self.server.pages.acquire(timeout=PATIENCE):
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Too many scrapes at one time")
+            return
+        try:
+            self._answer(path)
+        finally:
+            self.server.pages.release()
+
+    def _answer(self, path: str) -> None:
         openmetrics = "application/openmetrics-text" in self.headers.get("Accept", "")
         scrape = self.server.scrape(openmetrics)
         self.send_response(HTTPStatus.OK)

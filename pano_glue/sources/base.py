@@ -59,8 +59,9 @@ class Source(Protocol):
     def commit(self, position: object) -> None:
         """Make `position` durable: the next life begins after it.
 
-        Called from another thread than `batches`, with ever newer positions, maybe the same one
-        twice, and once more after `batches` ended (the last scrape). A source whose library
+        Called from another thread than `batches` (from the same, between two batches, with
+        `--commit applied`), with ever newer positions, maybe the same one twice, and perhaps
+        once more after `batches` ended (the last scrape). A source whose library
         belongs to one thread keeps the position and commits it from `batches`.
 
         Raises:

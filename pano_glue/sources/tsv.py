@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Encoder = Callable[[bytes], bytes]
 
 NUMBERS = frozenset({"time", "interval", "count", "int", "port", "double"})
+NOT_WHOLE = "give a whole dns.log, header included"
 ROWS = 1000  # kinds of rows remembered; a log has a dozen
 ESCAPE = re.compile(rb"(?:\\x[0-9a-fA-F]{2})+")
 
@@ -66,24 +67,30 @@ class TsvHeader:
 
     def _learn(self, line: bytes) -> None:
         mark, _, value = line[1:].partition(b" " if line.startswith(b"#separator") else b"\t")
+        self._rows.clear()
         if mark == b"separator":
-            self._separator = _unescaped(value)
+            self._separator = self._not_empty(_unescaped(value))
+        elif mark == b"set_separator":
+            self._marks[mark] = self._not_empty(value)
         elif mark in self._marks:
             self._marks[mark] = value
         elif mark == b"fields":
             names = value.split(self._separator)
-            self._rows.clear()
             self._fields = [msgspec.json.encode(name.decode("utf-8", "replace")) for name in names]
         elif mark == b"types":
-            self._rows.clear()
-            types = value.decode("ascii", "replace").split(self._separator.decode())
-            self._encoders = [self._encoder(kind) for kind in types]
+            types = value.split(self._separator)
+            self._encoders = [self._encoder(kind.decode("ascii", "replace")) for kind in types]
+
+    def _not_empty(self, separator: bytes) -> bytes:
+        if not separator:
+            raise PanoError(f"{self._name}: its header has an empty separator", NOT_WHOLE)
+        return separator
 
     def _record(self, line: bytes) -> bytes:
         if not self._fields or len(self._fields) != len(self._encoders):
             raise PanoError(
                 f"{self._name}: not a Zeek log: no #fields and #types before its records",
-                "give a whole dns.log, header included",
+                NOT_WHOLE,
             )
         values = line.split(self._separator)
         if len(values) != len(self._fields):
