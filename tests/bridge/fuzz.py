@@ -1,0 +1,55 @@
+"""Coverage-guided fuzzing of what reads bytes from outside: `tests/bridge/fuzz.py [-runs=N]`.
+
+Needs atheris (`pip install atheris`). Whatever goes in, nothing may be raised but a PanoError for a
+TSV log without header, and every non-empty line must be counted as something.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+with atheris.instrument_imports():
+    from pano_glue.bridge.counting import Counting
+    from pano_glue.config import Config
+    from pano_glue.errors import PanoError
+    from pano_glue.sources import Batch
+    from pano_glue.sources.lines import LineReader
+    from pano_glue.sources.tshark_fields import UnreadFrameError, messages
+    from pano_glue.sources.tsv import TsvHeader
+
+COUNTING = Counting(Config())
+
+
+def one_input(data: bytes) -> None:
+    """Feed one input to the reader that its first byte chooses."""
+    kind, data = data[:1], data[1:]
+    if kind == b"#":
+        try:
+            data = TsvHeader("fuzz").json_lines(b"#" + data)
+        except PanoError:
+            return
+    elif kind == b"t":
+        try:
+            messages(data.decode("utf-8", "replace"))
+        except UnreadFrameError:
+            return
+    elif kind == b"l":
+        pieces = iter([data[i : i + 7] for i in range(0, len(data), 7)])
+        reader = LineReader(lambda _: next(pieces, b""), 16)
+        while reader.next():
+            pass
+        reader.rest()
+        if reader.offset != len(data):
+            raise AssertionError("bytes went missing")
+        return
+    topic = "pano_stats" if kind == b"s" else "dns"
+    mark = COUNTING.apply("fuzz", Batch(topic, data))
+    if data.strip(b"\n\r\t ") and mark.records == 0:
+        raise AssertionError("records went uncounted")
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
