@@ -179,12 +179,14 @@ FAULTS: list[Callable[[Matrix], None]] = [
 KILLS = {kill_bridge, kill_of_two}
 
 
-def run_rounds(matrix: Matrix, rounds: int) -> list[str]:
+def run_rounds(
+    matrix: Matrix, rounds: int, faults: list[Callable[[Matrix], None]] = FAULTS
+) -> list[str]:
     """Run so many rounds, each fault in turn; returns what broke the promise."""
     broken = []
     doubled_before = doubled_total = 0
     for number in range(rounds):
-        fault = FAULTS[number % len(FAULTS)]
+        fault = faults[number % len(faults)]
         matrix.produce(1)
         producing = Thread(target=matrix.produce, args=(matrix.chance.uniform(2, 5),))
         producing.start()
@@ -207,10 +209,10 @@ def main() -> None:
     """Run the matrix as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--client", default="confluent-kafka")
+    parser.add_argument("--client", default="", help="see docs/transports.md")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))  # noqa: S311
     options = parser.parse_args()
-    print(f"seed {options.seed}, client {options.client}")
+    print(f"seed {options.seed}, client {options.client or 'by default'}")
     with tempfile.TemporaryDirectory() as folder:
         matrix = Matrix(Path(folder), options.client, random.Random(options.seed))  # noqa: S311
         try:

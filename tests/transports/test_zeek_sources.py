@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.sync.server import serve
 
+from pano_glue.config import Config, WebSocket
 from pano_glue.errors import PanoError, SettingError
-from pano_glue.sources import open_source
+from pano_glue.sources import SourceContext, open_source
 from pano_glue.sources.sequence import Sequence
 from pano_glue.sources.zeek_broker import find_bindings
-from tests.transports.kafka_broker import free_port
+from tests.transports.kafka_broker import free_port, make_certificate
 from tests.transports.reading import Reader
 from tests.transports.waiting import wait_until
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
     from websockets.sync.server import ServerConnection
 
-    from pano_glue.sources.base import SourceContext
     from tests.transports.conftest import Ledger
 
 SCRIPT = Path(__file__).with_name("publish.zeek")
@@ -112,7 +113,7 @@ def event(seq: int, ndjson: str, name: str = "PANO::batch") -> str:
 
 
 @contextmanager
-def zeek_like_server(*lives: list[str | bytes]) -> Iterator[int]:
+def zeek_like_server(*lives: list[str | bytes], tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve WebSocket: each connection gets the next life's messages, then is closed."""
     remaining = list(lives)
 
@@ -127,7 +128,7 @@ def zeek_like_server(*lives: list[str | bytes]) -> Iterator[int]:
             connection.send(message)
         connection.close()
 
-    server = serve(handle, "127.0.0.1", 0)
+    server = serve(handle, "127.0.0.1", 0, ssl=tls)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -176,6 +177,30 @@ def test_websocket_says_what_zeek_refuses(context: SourceContext) -> None:
         source = open_source(f"ws://127.0.0.1:{port}", context)
         with pytest.raises(PanoError, match="deserialization_failed"):
             list(source.batches())
+
+
+def test_wss_shows_our_certificate_and_checks_theirs(ledger: Ledger, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    tls.load_verify_locations(cert)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    settings = WebSocket(ca=cert, cert=cert, key=key)
+    known = SourceContext(None, ledger, Config(websocket=settings))
+    strange = SourceContext(None, ledger, Config(websocket=WebSocket(cert=cert, key=key)))
+    with zeek_like_server([event(1, '{"n":1}')], tls=tls) as port:
+        uri = f"wss://127.0.0.1:{port}"
+        with reading(uri, strange):
+            wait_until(lambda: False in ledger.up)
+        with reading(uri, known) as reader:
+            wait_until(lambda: len(reader.lines) == 1)
+
+
+def test_certificates_that_cannot_be_read_are_named(ledger: Ledger, tmp_path: Path) -> None:
+    settings = WebSocket(ca=str(tmp_path / "none.pem"))
+    with pytest.raises(SettingError, match="No such file"):
+        open_source("wss://h:1", SourceContext(None, ledger, Config(websocket=settings)))
 
 
 def test_a_zeek_that_is_not_there_is_waited_for(context: SourceContext, ledger: Ledger) -> None:
