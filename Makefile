@@ -35,7 +35,7 @@ format: setup ## let the formatters rewrite the tree
 	.venv/bin/zeek-script format --inplace $(ZEEK_SCRIPTS)
 
 bench: setup ## speed, as ratios of two sides interleaved in one run (root)
-	@for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script || exit 1; done
+	@for script in bench/*.py; do echo "== $$script"; PYTHONPATH=. $(PYTHON) $$script || exit 1; done
 
 setup: .venv/.ready $(BPF_OBJECT) ## install what is missing
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from pano_glue.pipeline.process import Child
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
-
-    from pano_glue.lab.network import Link, Namespace
 
 HOSTS = 500  # names below pano.test that exist
 BIG = " ".join(['"' + "x" * 250 + '"'] * 12)  # 3,000 octets: three IP fragments over UDP
@@ -75,14 +74,16 @@ def pano_zone() -> str:
     return "".join(records)
 
 
-def start_resolver(link: Link, namespace: Namespace, folder: Path, *, limits: bool) -> Child:
-    """Start nsd on the host of `link` and wait until it serves."""
-    home = folder / f"nsd-{link.host}"
+def start_resolver(
+    name: str, inside: Callable[[Sequence[str]], list[str]], folder: Path, *, limits: bool
+) -> Child:
+    """Start an nsd and wait until it serves; `inside` makes a command line run where it should."""
+    home = folder / f"nsd-{name}"
     home.mkdir()
     (home / "pano.test.zone").write_text(pano_zone())
     (home / "limited.test.zone").write_text(SOA + "* A 203.0.113.1\n")
     conf = home / "nsd.conf"
     conf.write_text(NSD_CONF.format(folder=home, ratelimit=LIMIT if limits else 0))
-    child = Child(f"nsd-{link.host}", namespace.enter(["nsd", "-d", "-c", str(conf)]), folder)
+    child = Child(f"nsd-{name}", inside(["nsd", "-d", "-c", str(conf)]), folder)
     child.wait_until(lambda: "nsd started" in child.output(), "answer from nsd")
     return child

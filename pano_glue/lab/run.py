@@ -58,8 +58,8 @@ class Lab:
             self.network = Network(self.folder)
             undo.callback(self.network.close)
             for link in RESOLVERS:
-                inside = self.network.inside(link.host)
-                child = start_resolver(link, inside, self.folder, limits=link is SLOW)
+                inside = self.network.inside(link.host).enter
+                child = start_resolver(link.host, inside, self.folder, limits=link is SLOW)
                 undo.callback(child.stop)
                 wait_for_answers(link, self.network, self.folder)
             self._undo = undo.pop_all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,32 +90,36 @@ def start_agent(plan: Plan) -> Child:
     return child
 
 
-def start_zeek(plan: Plan) -> Child:
-    """Start Zeek on the mirror; it is ready when it has a packet socket there."""
+def start_zeek(plan: Plan, *settings: str) -> Child:
+    """Start Zeek on the mirror, with settings `PANO::name=value`; it is ready when it listens."""
     logs = plan.folder / "zeek"
     logs.mkdir()
     argv = [str(find_zeek()), "-b", str(shared_folder("zeek-scripts")), "-i", MIRROR]
     argv += [f"PANO::sensor={SENSOR}", "PANO::stats_interval=1sec"]
+    argv += settings
     if plan.rotate:
         argv.append(f"Log::default_rotation_interval={ROTATE_MINUTES}min")
     child = Child("zeek", plan.inside(argv), plan.folder, cwd=logs)
-    child.wait_until(lambda: tapped(plan), f"packet socket on {MIRROR}")
+    child.wait_until(lambda: "listening on" in child.output(), "word that it listens")
     return child
 
 
-def start_bridge(plan: Plan) -> Child:
-    """Start the bridge; it is ready when it serves, and its tshark when it captures."""
+def start_bridge(plan: Plan, *sources: str) -> Child:
+    """Start the bridge on `sources`, by default what the analyzer writes.
+
+    It is ready when it serves, and its tshark when it captures.
+    """
     servers = "".join(f"{json.dumps(a)} = {json.dumps(n)}\n" for a, n in plan.servers.items())
     config = plan.folder / "pano.toml"
     config.write_text(f"[servers]\n{servers}")
     argv = [command("pano-bridge"), "run", "--listen", plan.bridge_listen]
     argv += ["--config", str(config), "--state-dir", str(plan.folder / "state")]
-    for source in _sources(plan):
+    for source in sources or _sources(plan):
         argv += ["--source", source]
     child = Child("bridge", argv, plan.folder)
     child.wait_until(lambda: "serving" in child.output(), "word that it serves")
     if plan.analyzer == "tshark":
-        child.wait_until(lambda: tapped(plan), f"tshark on {MIRROR}")
+        child.wait_until(lambda: "capturing" in child.output(), f"tshark on {MIRROR}")
     return child
 
 
@@ -135,17 +138,3 @@ def prune_logs(plan: Plan) -> None:
         )
         for path in rotated[:-ROTATED_LOGS]:
             path.unlink()
-
-
-def tapped(plan: Plan) -> bool:
-    """Tell whether a packet socket is bound to the mirror, where the mirror is."""
-    show = plan.inside(["ip", "-json", "link", "show", MIRROR])
-    shown = subprocess.run(show, capture_output=True, text=True, check=False).stdout
-    sockets = subprocess.run(
-        plan.inside(["cat", "/proc/net/packet"]), capture_output=True, text=True, check=False
-    ).stdout
-    if not shown or not sockets:
-        return False
-    index = str(json.loads(shown)[0]["ifindex"])
-    # Columns of /proc/net/packet: sk RefCnt Type Proto Iface R Rmem User Inode (af_packet.c).
-    return any(row.split()[4] == index for row in sockets.splitlines()[1:])

@@ -71,6 +71,7 @@ class TsharkSource:
         self._stop = Event()
         self._pairing = Pairing()
         self._now = 0.0  # the newest packet's time
+        self._said = b""  # dumpcap's last line before it captured, or gave up
 
     def batches(self) -> Iterator[Batch]:
         """Yield records as transactions finish; what is under way at the end is a timeout.
@@ -115,13 +116,23 @@ class TsharkSource:
             inside = ["nsenter", "--net", "--target", self._netns, *inside]
         elif self._netns:
             inside = ["ip", "netns", "exec", self._netns, *inside]
-        capture = subprocess.Popen(inside, stdout=pipe, stderr=pipe)
+        # Unbuffered, so that nothing of stderr is taken from `communicate`.
+        capture = subprocess.Popen(inside, stdout=pipe, stderr=pipe, bufsize=0)
         tshark = subprocess.Popen(
             [*argv, "-r", "-"], stdin=capture.stdout, stdout=pipe, stderr=pipe
         )
         if capture.stdout is not None:
             capture.stdout.close()  # tshark's alone, so that its end is noticed
+        self._await_capture(capture)
         return capture, tshark
+
+    def _await_capture(self, capture: subprocess.Popen[bytes]) -> None:
+        """Wait until dumpcap has its filter in place, and say so for who waits to send."""
+        for line in capture.stderr or ():
+            self._said = line
+            if line.startswith(b"File:"):  # "Capturing on" comes before it tries
+                print(f"pano-bridge: {self.name}: capturing", file=sys.stderr, flush=True)
+                return
 
     def _output(
         self, capture: subprocess.Popen[bytes] | None, tshark: subprocess.Popen[bytes]
@@ -172,7 +183,7 @@ class TsharkSource:
         """
         for process in filter(None, (capture, tshark)):
             _, complaint = process.communicate()
-            last = complaint.decode("utf-8", "replace").strip().splitlines()[-1:]
+            last = (self._said + complaint).decode("utf-8", "replace").strip().splitlines()[-1:]
             if (capture and not self._stop.is_set()) or process.returncode > 0:
                 cure = "check the interface's name, netns= and the permission to capture"
                 raise PanoError(f"--source {self.name}: {''.join(last) or 'tshark ended'}", cure)
