@@ -29,20 +29,50 @@ PATH = "/v1/messages/json"
 MESSAGE_BYTES = 64 << 20
 PING_SECONDS = 10.0  # a connection that answers none is given up
 POLL_SECONDS = 0.25
+EVENT_AT = 2  # where the event stands in a data message
+BAD_MESSAGE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Text(msgspec.Struct):
+    """A string."""
+
+    data: str
+
+
+class Number(msgspec.Struct):
+    """A count."""
+
+    data: int
+
+
+class Arguments(msgspec.Struct):
+    """Those of `PANO::batch`: sensor, seq, log, ndjson."""
+
+    data: tuple[Text, Number, Text, Text]
+
+
+class BatchEvent(msgspec.Struct):
+    """Its name and arguments."""
+
+    data: tuple[Text, Arguments]
+
+
+class BatchMessage(msgspec.Struct):
+    """A batch as Zeek sends it unless it adds metadata; read in one pass, as they are large."""
+
+    data: tuple[Number, Number, BatchEvent]
 
 
 class Value(msgspec.Struct):
-    """One typed value: `{"@data-type": "count", "data": 7}`."""
+    """One value of any type: `{"@data-type": "count", "data": 7}`."""
 
-    kind: str = msgspec.field(name="@data-type")
     data: msgspec.Raw
 
 
 class Message(msgspec.Struct):
-    """A data message (an event is `[1, 1, [name, arguments]]`, then metadata), or an error."""
+    """An acknowledgement, an error, or an event: `[1, 1, [name, arguments]]`, then metadata."""
 
     type: str = ""
-    topic: str = ""
     data: list[Value] | None = None
     code: str = ""
     context: str = ""
@@ -94,9 +124,9 @@ class WebSocketSource:
         self._tls = tls
         self._ledger = context.ledger
         self._sequence = Sequence(context.ledger, context.config.limits.sensors)
+        self._plain = msgspec.json.Decoder(BatchMessage)
         self._message = msgspec.json.Decoder(Message)
-        self._event = msgspec.json.Decoder(tuple[Value, Value])
-        self._arguments = msgspec.json.Decoder(list[Value])
+        self._event = msgspec.json.Decoder(tuple[Text, Arguments])
         self._stop = Event()
 
     def batches(self) -> Iterator[Batch]:
@@ -141,36 +171,51 @@ class WebSocketSource:
                 text = connection.recv(POLL_SECONDS, decode=False)
             except TimeoutError:
                 continue
+            batch: Batch | None
             try:
-                message = self._message.decode(text)
-                batch = self._batch(message)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                self._ledger.skipped(self.name, 1)
-                continue
+                batch = self._batch(text)
+            except BAD_MESSAGE:
+                batch = self._answered(text, backoff)
             if batch is not None:
                 yield batch
-            elif message.type == "ack":
-                self._ledger.connection(self.name, up=True)
-                backoff.reset()
-            elif message.type == "error":
-                raise PanoError(
-                    f"{self.name}: Zeek refuses: {message.code}: {message.context}",
-                    "check that this is Zeek's WebSocket port",
-                )
 
-    def _batch(self, message: Message) -> Batch | None:
-        """Take the batch out of a message; None for what is none.
+    def _batch(self, text: bytes) -> Batch:
+        """Take the batch out of a message.
 
         Raises:
-            msgspec.DecodeError: when it is not built as an event.
+            msgspec.DecodeError: when it is none, or has metadata.
         """
-        if message.type != "data-message" or not message.data or len(message.data) < 3:  # noqa: PLR2004
-            return None
-        name, arguments = self._event.decode(message.data[2].data)
-        if msgspec.json.decode(name.data) != EVENT:
+        _, _, event = self._plain.decode(text).data
+        return self._taken(event.data)
+
+    def _answered(self, text: bytes, backoff: Backoff) -> Batch | None:
+        """Take a message that is no plain batch.
+
+        Raises:
+            PanoError: when Zeek refuses what we asked for.
+        """
+        try:
+            message = self._message.decode(text)
+            if message.data is not None and len(message.data) > EVENT_AT:
+                return self._taken(self._event.decode(message.data[EVENT_AT].data))
+        except BAD_MESSAGE:
+            message = Message()
+        if message.type == "error":
+            raise PanoError(
+                f"{self.name}: Zeek refuses: {message.code}: {message.context}",
+                "check that this is Zeek's WebSocket port",
+            )
+        if message.type == "ack":
+            self._ledger.connection(self.name, up=True)
+            backoff.reset()
+        else:
             self._ledger.skipped(self.name, 1)
-            return None
-        values = self._arguments.decode(arguments.data)
-        sensor, log, ndjson = (msgspec.json.decode(values[i].data, type=str) for i in (0, 2, 3))
-        self._sequence.arrived(sensor, log, msgspec.json.decode(values[1].data, type=int))
-        return Batch(log, ndjson.encode())
+        return None
+
+    def _taken(self, event: tuple[Text, Arguments]) -> Batch:
+        name, arguments = event
+        if name.data != EVENT:
+            raise msgspec.DecodeError(f"another event: {name.data}")
+        sensor, seq, log, ndjson = arguments.data
+        self._sequence.arrived(sensor.data, log.data, seq.data)
+        return Batch(log.data, ndjson.data.encode())

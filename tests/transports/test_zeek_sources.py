@@ -97,7 +97,7 @@ def test_broker_batches_that_were_never_sent_are_counted(
             assert ledger.lost_batches == {"s": 2}
 
 
-def event(seq: int, ndjson: str, name: str = "PANO::batch") -> str:
+def event(seq: int, ndjson: str, name: str = "PANO::batch", *, metadata: bool = False) -> str:
     arguments = [
         {"@data-type": kind, "data": data}
         for kind, data in [("string", "s"), ("count", seq), ("string", "dns"), ("string", ndjson)]
@@ -108,6 +108,8 @@ def event(seq: int, ndjson: str, name: str = "PANO::batch") -> str:
         {"@data-type": "count", "data": 1},
         {"@data-type": "vector", "data": named},
     ]
+    if metadata:
+        data.append({"@data-type": "vector", "data": []})
     message = {"type": "data-message", "topic": "pano/dns", "@data-type": "vector", "data": data}
     return json.dumps(message)
 
@@ -142,7 +144,7 @@ def test_websocket_connects_again_and_counts_what_it_missed(
     context: SourceContext, ledger: Ledger
 ) -> None:
     first = [event(1, '{"n":1}\n{"n":2}'), event(2, '{"n":3}')]
-    second = [event(5, '{"n":"\u00e4\\"\\\\"}')]
+    second = [event(5, metadata=True, ndjson='{"n":"\u00e4\\"\\\\"}')]
     with (
         zeek_like_server([*first], [*second]) as port,
         reading(f"ws://127.0.0.1:{port}", context) as reader,
