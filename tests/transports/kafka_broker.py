@@ -38,7 +38,13 @@ group.min.session.timeout.ms=1000
 
 def missing() -> str:
     """Name what a Kafka here would lack; empty when nothing."""
-    return " and ".join(tool for tool in ("java", "mvn") if shutil.which(tool) is None)
+    tools = " and ".join(tool for tool in ("java", "mvn") if shutil.which(tool) is None)
+    if not tools:
+        try:
+            classpath()
+        except subprocess.CalledProcessError:
+            return "Kafka (Maven cannot fetch it)"
+    return tools
 
 
 def classpath() -> str:
