@@ -17,7 +17,6 @@ from pano_glue.agent.devices import INGRESS, Interface, Network
 from pano_glue.agent.hooks import BARE, ETHERNET, Hooks
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
 from pano_glue.agent.mirror import (
-    NO_ADDRESS,
     Mirror,
     Target,
     make_crossing,
@@ -87,13 +86,10 @@ class Agent:
         self._undo.append(ways.attach("finish", tapped.index, INGRESS).detach)
         self._field, entry = self._enter_field(home, tapped)
         self._mirror = Mirror(
-            tapped=tapped,
             entry=entry,
             flags=layout.CLONE_TO_INGRESS if entry is tapped else 0,
             onward=onward.index if onward else 0,
-            sensor=self._settings.target.sensor.address
-            if self._settings.target.sensor
-            else NO_ADDRESS,
+            sensor=self._settings.target.far_end,
         )
         self._programs.map(".data.devices").update(layout.ONLY_KEY, self._mirror.pack(0))
         self._attach(library.libbpf_num_possible_cpus())

@@ -49,6 +49,11 @@ class Target:
     name: str
     sensor: Sensor | None = None
 
+    @property
+    def far_end(self) -> layout.Address:
+        """The remote sensor's address, or `::` when there is none."""
+        return self.sensor.address if self.sensor else NO_ADDRESS
+
 
 def parse_target(text: str) -> Target:
     """Read `pano0`, `vxlan:ID@HOST[:PORT]` or `geneve:ID@HOST[:PORT]`.
@@ -79,7 +84,6 @@ def parse_target(text: str) -> Target:
 class Mirror:
     """A mirror that is up: where clones enter, as `struct pano_devices` has it."""
 
-    tapped: Interface  # where a sensor listens
     entry: Interface
     flags: int
     onward: int

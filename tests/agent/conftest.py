@@ -85,7 +85,7 @@ def program(program_file: Path, own_namespace: None) -> Iterator[Program]:  # no
     network = Network()
     mirror = network.silence("pag0", owner="pag0")
     programs = libbpf.BpfObject(library, program_file)
-    devices = Mirror(mirror, mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
+    devices = Mirror(mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
     programs.map(".data.devices").update(layout.ONLY_KEY, devices)
     for ifindex in (LOOPBACK, mirror.index):
         for direction in range(2):
