@@ -138,12 +138,13 @@ def publishing(option: str, batches: int) -> Iterator[int]:
     """Run a Zeek that publishes to its first subscriber; yields its port."""
     port = free_port()
     settings = [f"PANO::{option}={port}/tcp", f"PANO::batches_wanted={batches}"]
-    zeek = subprocess.Popen([str(find_zeek()), "-b", PUBLISH, *settings])
-    try:
-        yield port
-    finally:
-        zeek.kill()
-        zeek.wait()
+    with tempfile.TemporaryDirectory() as folder:  # for the logs that Zeek writes
+        zeek = subprocess.Popen([str(find_zeek()), "-b", PUBLISH, *settings], cwd=folder)
+        try:
+            yield port
+        finally:
+            zeek.kill()
+            zeek.wait()
 
 
 def bench_kafka(records: int, idle: float) -> None:
