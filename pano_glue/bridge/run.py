@@ -6,8 +6,9 @@ import fcntl
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class BridgeRun:
         for thread in threads:
             thread.start()
         print(f"pano-bridge: serving {self.server.url}", file=sys.stderr, flush=True)
-        while self.wake.get() == RELOAD:
+        while self._awake() == RELOAD:
             self._reload(load)
         for source in self._sources.values():
             source.stop()
@@ -88,6 +89,16 @@ class BridgeRun:
                 source.close()
         if self._failure is not None:
             raise self._failure
+
+    def _awake(self) -> str:
+        """Wait for a word in `wake`.
+
+        A signal that another thread took, or that came just before the wait, is handled only when
+        the main thread runs again: so it does, every second.
+        """
+        while True:
+            with suppress(Empty):
+                return self.wake.get(timeout=1.0)
 
     def _reload(self, load: Callable[[], Settings]) -> None:
         """Take over what can change while running, and say what cannot."""

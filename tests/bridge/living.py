@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-COMMAND = [sys.executable, "-c", "from pano_glue.cli import main; main()"]
+COMMAND = [sys.executable, "-X", "faulthandler", "-c", "from pano_glue.cli import main; main()"]
 WAIT = 30.0
 
 
@@ -77,4 +77,9 @@ class Living:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WAIT)
+        try:
+            return self.process.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # so that faulthandler shows where it hangs
+            self.process.wait(WAIT)
+            raise AssertionError(self.errors()) from None
