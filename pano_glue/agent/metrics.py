@@ -36,12 +36,12 @@ class PacketCollector(Collector):
         packets = CounterMetricFamily(
             "pano_agent_packets",
             "DNS packets seen by the capture program.",
-            labels=("interface", "direction", "verdict"),
+            labels=("iface", "direction", "verdict"),
         )
         errors = CounterMetricFamily(
             "pano_agent_errors",
             "DNS packets that could not be mirrored.",
-            labels=("interface", "direction", "cause"),
+            labels=("iface", "direction", "cause"),
         )
         for interface, direction, count in self._counts():
             for verdict in (*VERDICTS, "error"):

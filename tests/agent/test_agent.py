@@ -113,7 +113,7 @@ def test_metrics_add_up() -> None:
         )
     )
     text = generate_latest(registry).decode()
-    hook = 'direction="ingress",interface="eth0"'
+    hook = 'direction="ingress",iface="eth0"'
     for verdict, packets in {"matched": 10, "mirrored": 6, "duplicate": 1, "error": 3}.items():
         assert f'pano_agent_packets_total{{{hook},verdict="{verdict}"}} {packets}.0' in text
     assert f'pano_agent_errors_total{{cause="dropped",{hook}}} 2.0' in text
