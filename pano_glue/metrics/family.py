@@ -1,7 +1,7 @@
 """One metric with its samples, and the two text formats that Prometheus reads.
 
-The text is made here and not by prometheus_client, because a scrape holds up counting: at the
-default caps this takes a fifth of the time (bench/bridge.py measures both).
+The text is made here and not by prometheus_client, because a scrape holds up counting and most of
+a page (bounds, label pairs) is the same each time.
 
 Formats: Prometheus text 0.0.4 and OpenMetrics 1.0.0
 (https://prometheus.io/docs/specs/om/open_metrics_spec/).

@@ -69,8 +69,8 @@ class Pipeline:
         return Samples.scrape(self.plan.agent_listen)
 
     def bridge(self) -> Samples:
-        """Scrape the bridge."""
-        return Samples.scrape(self.plan.bridge_listen)
+        """Look at the bridge's page; only Prometheus's scrapes commit what it holds."""
+        return Samples.scrape(self.plan.bridge_listen, "peek")
 
     def finish_zeek(self) -> None:
         """Let Zeek read every mirrored packet, then end it, so that it writes what is pending."""

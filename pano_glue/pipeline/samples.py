@@ -25,13 +25,13 @@ class Samples:
             self._by_name.setdefault(sample.name, []).append(sample)
 
     @classmethod
-    def scrape(cls, listen: str) -> Samples:
-        """Fetch and parse `http://listen/metrics`.
+    def scrape(cls, listen: str, page: str = "metrics") -> Samples:
+        """Fetch and parse `http://listen/page`.
 
         Raises:
             PanoError: when nothing answers.
         """
-        families = text_string_to_metric_families(fetch(f"http://{listen}/metrics"))
+        families = text_string_to_metric_families(fetch(f"http://{listen}/{page}"))
         return cls(sample for family in families for sample in family.samples)
 
     def by(self, label: str, name: str, **where: str) -> Counter[str]:

@@ -8,7 +8,7 @@ counted when it timed out, is not another query.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,14 +79,9 @@ class Dns:
     def count(self, lines: bytes) -> Tally:
         """Count whole JSON lines; nothing in them raises."""
         records, malformed, skipped = self._decoder.decode(lines)
-        groups: dict[tuple[str, str, str, str | None], list[DnsRecord]] = {}
+        groups: dict[tuple[str, str, str, str | None], list[DnsRecord]] = defaultdict(list)
         for record in records:
-            key = (record.sensor, record.server, record.proto, record.outcome)
-            group = groups.get(key)
-            if group is None:
-                groups[key] = [record]
-            else:
-                group.append(record)
+            groups[record.sensor, record.server, record.proto, record.outcome].append(record)
         for (sensor, server, proto, outcome), group in groups.items():
             labels = self._folds.labels(sensor, server, proto, len(group))
             if outcome is None:
