@@ -14,7 +14,8 @@ event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
 	}
 
 @ifdef ( Cluster::websocket_client_added )
-event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo, subscriptions: string_vec)
+event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo,
+    subscriptions: string_vec)
 	{
 	continue_processing();
 	}

@@ -6,5 +6,5 @@
 # @TEST-EXEC: btest-diff transactions
 # @TEST-EXEC: btest-diff totals
 
-redef PANO::networks += { [2001:db8::]/32 };
-redef PANO::server_names += { [[2001:db8::53]] = "six" };
+redef PANO::networks += {[2001:db8::]/32};
+redef PANO::server_names += {[[2001:db8::53]] = "six"};

@@ -4,4 +4,7 @@
 # @TEST-EXEC: columns query answers TTLs rcode_name <dns.log >transactions
 # @TEST-EXEC: btest-diff transactions
 
-redef PANO::omit += { "query", "answers" };
+redef PANO::omit += {
+	"query",
+	"answers"
+};
