@@ -6,7 +6,7 @@
 
 PYTHON := .venv/bin/python
 C_SOURCES = $(shell git ls-files 'ebpf-agent/*.[ch]')
-ZEEK_SCRIPTS = $(shell git ls-files '*.zeek')
+ZEEK_SCRIPTS = $(shell git ls-files 'zeek-scripts/*.zeek')
 BPF_OBJECT := pano_glue/agent/mirror.bpf.o
 
 .PHONY: help demo test lint bench setup format clean
