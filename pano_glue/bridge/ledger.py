@@ -36,7 +36,7 @@ class BridgeLedger:
         )
         self._uncommitted = Counters(
             "pano_bridge_uncommitted_records",
-            "Records counted that a restart would read again.",
+            "Records counted and not committed: a restart reads them again, if it can.",
             ("source",),
             "gauge",
         )

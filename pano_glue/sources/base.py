@@ -30,8 +30,9 @@ class Batch(NamedTuple):
 
     `topic` is the log's name (`dns`, `pano_stats`), which chooses the protocol. `lines` are one
     or more JSON objects, a line each; the last newline may be missing. `position` stands for
-    this batch and everything the source yielded before it; None where nothing can be read
-    again (Broker, WebSocket, a pipe), and then `commit` is never called.
+    this batch and everything the source yielded before it. Where nothing can be read again
+    (Broker, WebSocket) it is what the next life counts its gap from; None (a pipe) where not even
+    that is known, and then `commit` is never called.
     """
 
     topic: str

@@ -53,7 +53,7 @@ class BrokerSource:
         self._port = port
         self._context = context
         self._broker = broker
-        self._sequence = Sequence(context.ledger, context.config.limits.sensors)
+        self._sequence = Sequence(name, context)
         self._stop = Event()
 
     def batches(self) -> Iterator[Batch]:
@@ -76,7 +76,8 @@ class BrokerSource:
                         yield batch
 
     def commit(self, position: object) -> None:
-        """Do nothing: there are no positions."""
+        """Keep what the next life counts its gap from; see `base.Source`."""
+        self._sequence.commit(position)
 
     def stop(self) -> None:
         """End `batches` soon."""
@@ -100,6 +101,6 @@ class BrokerSource:
         match message:
             case (_, _, (name, (str(sensor), seq, str(log), str() | bytes() as ndjson)), *_):
                 if name == EVENT and isinstance(seq, self._broker.Count):
-                    self._sequence.arrived(sensor, log, seq.value)
-                    return Batch(log, ndjson.encode() if isinstance(ndjson, str) else ndjson)
+                    lines = ndjson.encode() if isinstance(ndjson, str) else ndjson
+                    return Batch(log, lines, self._sequence.arrived(sensor, log, seq.value))
         return None

@@ -15,8 +15,9 @@ from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import reject_unknown_options
 from pano_glue.sources.base import Batch
 from pano_glue.sources.log_file import JsonLines, LogFile
-from pano_glue.sources.log_position import LogPosition, PositionFile
+from pano_glue.sources.log_position import LogPosition
 from pano_glue.sources.log_rotation import Rotation
+from pano_glue.sources.position_file import PositionFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,8 @@ class LogSource:
         self._rotation = rotation
         self._limit = context.config.limits.line_bytes
         self._stop = Event()
-        self._positions = PositionFile(context.state_dir, name) if context.state_dir else None
+        state_dir = context.state_dir
+        self._positions = PositionFile(state_dir, name, LogPosition) if state_dir else None
 
     def batches(self) -> Iterator[Batch]:
         """Yield what is new, waiting for more, until `stop`."""

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+from pano_glue.sources.position_file import PositionFile
 
 if TYPE_CHECKING:
-    from pano_glue.sources.base import Ledger
+    from pano_glue.sources.base import SourceContext
 
 TOPICS = "pano/"  # what Zeek publishes below: `pano/dns`
 EVENT = "PANO::batch"  # (sensor: string, seq: count, log: string, ndjson: string)
 
+Seqs = dict[str, dict[str, int]]
+"""The last `seq` by sensor and log; never changed in place, so that it is a position."""
+
 
 class Sequence:
-    """Follows `seq` per sensor and log.
+    """Follows `seq` per sensor and log, over the lives of the bridge.
 
     The first batch of a sensor says where we came in; after that each number follows the one
-    before. A smaller one means that the sensor's Zeek has begun anew, at 1.
+    before, the last one committed when this is a new life. A smaller one means that the sensor's
+    Zeek has begun anew, at 1.
     """
 
-    def __init__(self, ledger: Ledger, sensors: int) -> None:
-        """Write losses to `ledger`; sensors beyond the first `sensors` are not followed."""
-        self._ledger = ledger
-        self._most = sensors
-        self._logs: dict[str, dict[str, int]] = {}
+    def __init__(self, source: str, context: SourceContext) -> None:
+        """Go on where `source` was committed; sensors beyond their limit are not followed.
 
-    def arrived(self, sensor: str, log: str, seq: int) -> None:
-        """Take note of a batch and count those that should have come before it."""
-        if sensor not in self._logs and len(self._logs) >= self._most:
-            return
-        logs = self._logs.setdefault(sensor, {})
+        Raises:
+            PanoError: when the stored position cannot be read.
+        """
+        self._ledger = context.ledger
+        self._most = context.config.limits.sensors
+        state_dir = context.state_dir
+        self._stored = PositionFile(state_dir, source, Seqs) if state_dir else None
+        self._last: Seqs = (self._stored.load() if self._stored else None) or {}
+        self._seen: set[str] = set()
+
+    def arrived(self, sensor: str, log: str, seq: int) -> Seqs:
+        """Count the batches that should have come before this one; returns the new position."""
+        logs = self._last.get(sensor)
+        if logs is None and len(self._last) >= self._most:
+            return self._last
+        logs = logs or {}
         last = logs.get(log, seq - 1)
         lost = seq - last - 1 if seq > last else seq - 1
-        if lost:
-            self._ledger.lost(sensor, lost)
+        if lost or sensor not in self._seen:
+            self._seen.add(sensor)
+            self._ledger.lost(sensor, lost)  # 0 at first, from which rates begin
         if log in logs or len(logs) < self._most:
-            logs[log] = seq
+            self._last = {**self._last, sensor: {**logs, log: seq}}
+        return self._last
+
+    def commit(self, position: object) -> None:
+        """Make `position` what the next life goes on from.
+
+        Raises:
+            OSError: when it could not be stored.
+        """
+        if self._stored is not None:
+            self._stored.store(cast("Seqs", position))

@@ -123,7 +123,7 @@ class WebSocketSource:
         self._url = f"{uri.scheme}://{uri.target}{path}"
         self._tls = tls
         self._ledger = context.ledger
-        self._sequence = Sequence(context.ledger, context.config.limits.sensors)
+        self._sequence = Sequence(uri.name, context)
         self._plain = msgspec.json.Decoder(BatchMessage)
         self._message = msgspec.json.Decoder(Message)
         self._event = msgspec.json.Decoder(tuple[Text, Arguments])
@@ -154,7 +154,8 @@ class WebSocketSource:
                 backoff.wait()
 
     def commit(self, position: object) -> None:
-        """Do nothing: there are no positions."""
+        """Keep what the next life counts its gap from; see `base.Source`."""
+        self._sequence.commit(position)
 
     def stop(self) -> None:
         """End `batches` soon."""
@@ -217,5 +218,5 @@ class WebSocketSource:
         if name.data != EVENT:
             raise msgspec.DecodeError(f"another event: {name.data}")
         sensor, seq, log, ndjson = arguments.data
-        self._sequence.arrived(sensor.data, log.data, seq.data)
-        return Batch(log.data, ndjson.data.encode())
+        position = self._sequence.arrived(sensor.data, log.data, seq.data)
+        return Batch(log.data, ndjson.data.encode(), position)

@@ -21,11 +21,14 @@ class Ledger:
     """What a source wrote down."""
 
     lost_batches: dict[str, int] = field(default_factory=dict)
+    sensors: set[str] = field(default_factory=set)
     up: list[bool] = field(default_factory=list)
     skipped_records: int = 0
 
     def lost(self, sensor: str, batches: int) -> None:
-        self.lost_batches[sensor] = self.lost_batches.get(sensor, 0) + batches
+        self.sensors.add(sensor)
+        if batches:
+            self.lost_batches[sensor] = self.lost_batches.get(sensor, 0) + batches
 
     def connection(self, source: str, *, up: bool) -> None:
         assert source

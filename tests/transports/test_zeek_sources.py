@@ -17,7 +17,6 @@ from websockets.sync.server import serve
 from pano_glue.config import Config, WebSocket
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import SourceContext, open_source
-from pano_glue.sources.sequence import Sequence
 from pano_glue.sources.zeek_broker import find_bindings
 from tests.transports.kafka_broker import free_port, make_certificate
 from tests.transports.reading import Reader
@@ -219,21 +218,3 @@ def test_a_zeek_that_is_not_there_is_waited_for(context: SourceContext, ledger: 
 def test_wrong_addresses_are_refused(uri: str, context: SourceContext) -> None:
     with pytest.raises(SettingError, match=r"--source"):
         open_source(uri, context)
-
-
-def test_gaps_are_counted_by_sensor_and_log(ledger: Ledger) -> None:
-    sequence = Sequence(ledger, sensors=2)
-    for sensor, log, seq in [
-        ("a", "dns", 7),  # came in late: not a loss
-        ("a", "dns", 8),
-        ("a", "pano_stats", 1),
-        ("b", "dns", 1),
-        ("b", "dns", 4),  # 2 lost
-        ("a", "dns", 9),
-        ("a", "dns", 1),  # began anew
-        ("b", "dns", 3),  # began anew, 2 lost
-        ("c", "dns", 1),  # one sensor too many
-        ("c", "dns", 9),
-    ]:
-        sequence.arrived(sensor, log, seq)
-    assert ledger.lost_batches == {"b": 4}
