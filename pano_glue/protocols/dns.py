@@ -7,8 +7,7 @@ counted when it timed out, is not another query.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +16,7 @@ from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.histograms import Histograms
 from pano_glue.metrics.labels import OTHER
 from pano_glue.protocols.base import Tally
+from pano_glue.protocols.dns_columns import Columns
 from pano_glue.protocols.dns_names import QTYPES, RCODES
 from pano_glue.protocols.dns_record import UNSET, DnsRecord, Times
 from pano_glue.protocols.dns_sketches import DnsSketches
@@ -35,6 +35,9 @@ RTT_BOUNDS = [62.5e-6 * 2**i for i in range(18)]
 SIZE_BOUNDS = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
 QUERIES = ("answered", "timeout")
 RESPONSES = ("answered", "late", "orphan")
+# What may be gathered before it is counted; the second bounds memory under a flood of servers.
+PENDING = 1 << 15  # records
+MOST_COLUMNS = 1 << 11
 
 Labels = tuple[str, str, str]
 
@@ -56,13 +59,15 @@ class Dns:
         self._responses = Counters(
             prefix + "responses", "DNS responses, by return code.", (*LABELS, "rcode")
         )
-        self._timeouts = Counters(prefix + "timeouts", "Queries without a reply in time.", LABELS)
-        self._late = Counters(
-            prefix + "late_responses", "Responses after their timeout was counted.", LABELS
-        )
-        self._orphans = Counters(
-            prefix + "orphan_responses", "Responses whose query was never seen.", LABELS
-        )
+        self._by_outcome = {
+            "timeout": Counters(prefix + "timeouts", "Queries without a reply in time.", LABELS),
+            "late": Counters(
+                prefix + "late_responses", "Responses after their timeout was counted.", LABELS
+            ),
+            "orphan": Counters(
+                prefix + "orphan_responses", "Responses whose query was never seen.", LABELS
+            ),
+        }
         self._retransmits = Counters(prefix + "retransmits", "Queries sent again.", LABELS)
         self._truncated = Counters(prefix + "truncated", "Responses with the TC bit.", LABELS)
         self._rtt = Histograms(
@@ -75,6 +80,8 @@ class Dns:
             prefix + "response_bytes", "Length of responses.", LABELS, SIZE_BOUNDS
         )
         self._sketches = DnsSketches(limits.top, clock)
+        self._columns: dict[tuple[str, str, str, str], Columns] = {}
+        self._pending = 0  # records in them
 
     def count(self, lines: bytes) -> Tally:
         """Count whole JSON lines; nothing in them raises."""
@@ -82,12 +89,16 @@ class Dns:
         groups: dict[tuple[str, str, str, str | None], list[DnsRecord]] = defaultdict(list)
         for record in records:
             groups[record.sensor, record.server, record.proto, record.outcome].append(record)
-        for (sensor, server, proto, outcome), group in groups.items():
-            labels = self._folds.labels(sensor, server, proto, len(group))
-            if outcome is None:
-                self._count_stock(labels, group)
-            else:
-                self._count_group(labels, outcome, group)
+        queries: list[DnsRecord] = []
+        for (sensor, server, proto, told), group in groups.items():
+            for outcome, part in ((told, group),) if told is not None else _stock(group):
+                self._gather((sensor, server, proto, outcome), part)
+                if outcome in QUERIES:
+                    queries += part
+        self._sketches.add(queries)
+        self._pending += len(records)
+        if self._pending > PENDING or len(self._columns) > MOST_COLUMNS:
+            self._settle()
         return Tally(len(records), malformed, skipped, self._newest(lines))
 
     def why_not(self, line: bytes) -> str | None:
@@ -96,68 +107,58 @@ class Dns:
 
     def families(self) -> Iterator[Family]:
         """Write the metrics as they are now."""
-        for metric in (
+        self._settle()
+        metrics: tuple[Counters | Histograms, ...] = (
             self._queries,
             self._responses,
-            self._timeouts,
-            self._late,
-            self._orphans,
+            *self._by_outcome.values(),
             self._retransmits,
             self._truncated,
             self._rtt,
             self._query_bytes,
             self._reply_bytes,
-        ):
+        )
+        for metric in metrics:
             yield metric.family()
         yield from self._sketches.families()
 
-    def _count_stock(self, labels: Labels, group: list[DnsRecord]) -> None:
-        """Count records of Zeek's own dns.log, which tells no outcome."""
-        answered = [record for record in group if record.rcode != UNSET]
-        timeouts = [record for record in group if record.rcode == UNSET]
-        if answered:
-            self._count_group(labels, "answered", answered)
-        if timeouts:
-            self._count_group(labels, "timeout", timeouts)
+    def _gather(self, origin: tuple[str, str, str, str], group: list[DnsRecord]) -> None:
+        columns = self._columns.get(origin)
+        if columns is None:
+            columns = self._columns[origin] = Columns()
+        columns.add(group)
 
-    def _count_group(self, labels: Labels, outcome: str, group: list[DnsRecord]) -> None:
-        """Count records of one server with one outcome."""
-        if outcome in QUERIES:
-            self._count_queries(labels, group)
-        if outcome in RESPONSES:
-            self._count_responses(labels, group)
-        if outcome == "timeout":
-            self._timeouts.add(labels, len(group))
-        elif outcome == "late":
-            self._late.add(labels, len(group))
-        elif outcome == "orphan":
-            self._orphans.add(labels, len(group))
+    def _settle(self) -> None:
+        """Count what was gathered."""
+        for (sensor, server, proto, outcome), columns in self._columns.items():
+            labels = self._folds.labels(sensor, server, proto, columns.records)
+            if outcome in QUERIES:
+                self._count_queries(labels, columns)
+            if outcome in RESPONSES:
+                self._count_responses(labels, columns)
+            if outcome in self._by_outcome:
+                self._by_outcome[outcome].add(labels, columns.records)
+        self._columns.clear()
+        self._pending = 0
 
-    def _count_queries(self, labels: Labels, group: list[DnsRecord]) -> None:
-        self._sketches.add(group)
-        for qtype, count in Counter([record.qtype for record in group]).items():
+    def _count_queries(self, labels: Labels, columns: Columns) -> None:
+        for qtype, count in columns.qtypes().items():
             self._queries.add((*labels, QTYPES.get(qtype, OTHER)), count)
-        retransmits = sum([record.retransmits for record in group])
-        if retransmits:
-            self._retransmits.add(labels, retransmits)
-        sizes = sorted([record.query_bytes for record in group])
-        self._query_bytes.add_sorted(labels, sizes[bisect_right(sizes, UNSET) :])
+        if columns.retransmits:
+            self._retransmits.add(labels, columns.retransmits)
+        self._query_bytes.add_sorted(labels, columns.query_bytes())
 
-    def _count_responses(self, labels: Labels, group: list[DnsRecord]) -> None:
-        for rcode, count in Counter([record.rcode for record in group]).items():
+    def _count_responses(self, labels: Labels, columns: Columns) -> None:
+        for rcode, count in columns.rcodes().items():
             self._responses.add((*labels, RCODES.get(rcode, OTHER)), count)
-        truncated = sum([record.TC for record in group])
-        if truncated:
-            self._truncated.add(labels, truncated)
-        sizes = sorted([record.reply_bytes for record in group])
-        self._reply_bytes.add_sorted(labels, sizes[bisect_right(sizes, UNSET) :])
-        rtts = sorted([record.rtt for record in group if record.rtt is not None])
-        if not rtts:
-            return
-        self._rtt.add_sorted(labels, rtts)
-        if self._rtt.beats(labels, rtts[-1]):
-            slowest = next(record for record in group if record.rtt == rtts[-1])
-            self._rtt.exemplify(labels, slowest.uid, rtts[-1])
+        if columns.truncated:
+            self._truncated.add(labels, columns.truncated)
+        self._reply_bytes.add_sorted(labels, columns.reply_bytes())
+        uid, longest = columns.slowest
+        if longest >= 0:
+            self._rtt.add_sorted(labels, columns.rtts())
+            if self._rtt.beats(labels, longest):
+                self._rtt.exemplify(labels, uid, longest)
 
     def _newest(self, lines: bytes) -> float | None:
         end = len(lines) - lines.endswith(b"\n")  # stripping would copy a megabyte
@@ -166,3 +167,12 @@ class Dns:
         except BAD_LINE:
             return None  # a timeout, which was complete on the wire long ago
         return last.ts + last.rtt
+
+
+def _stock(group: list[DnsRecord]) -> Iterator[tuple[str, list[DnsRecord]]]:
+    """Divide records of Zeek's own dns.log, which tells no outcome."""
+    answered = [record for record in group if record.rcode != UNSET]
+    if answered:
+        yield "answered", answered
+    if len(answered) < len(group):
+        yield "timeout", [record for record in group if record.rcode == UNSET]
