@@ -4,6 +4,7 @@
 @load ./messages
 @load ./answers
 @load ./stats
+@load ./subscribers
 @load ./broker
 @load ./kafka
 @load ./stock

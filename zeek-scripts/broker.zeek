@@ -4,6 +4,7 @@
 @load base/frameworks/cluster
 @load ./main
 @load ./stats
+@load ./subscribers
 
 module PANO;
 
@@ -20,12 +21,13 @@ export {
 	## ndjson: The records, one JSON object a line, as in the log file.
 	global batch: event(sensor: string, seq: count, log: string, ndjson: string);
 
-	## Listen for Broker subscribers on this port; 0/tcp for not at all.
+	## Listen for Broker subscribers on this port; 0/tcp for not at all. Not for clusters.
 	##
 	## Example: ``redef PANO::broker_port = 9999/tcp;``
 	const broker_port = 0/tcp &redef;
 
-	## Listen for WebSocket subscribers on this port; 0/tcp for not at all.
+	## Listen for WebSocket subscribers on this port; 0/tcp for not at all. In a cluster
+	## the manager listens, and the workers publish.
 	##
 	## Example: ``redef PANO::websocket_port = 9997/tcp;``
 	const websocket_port = 0/tcp &redef;
@@ -35,8 +37,8 @@ export {
 	## Example: ``redef PANO::listen_address = 0.0.0.0;``
 	const listen_address = 127.0.0.1 &redef;
 
-	## Publish although this process does not listen: a cluster's workers, whose
-	## subscribers come by way of another node.
+	## Publish although this process does not listen: to whoever it is connected with, such
+	## as subscribers at a cluster's workers.
 	##
 	## Example: ``redef PANO::publish_always = T;``
 	const publish_always = F &redef;
@@ -53,7 +55,10 @@ export {
 }
 
 # Records that wait to be published, and batches published so far, by log.
-global lines: table[string] of string_vec;
+global lines: table[string] of string_vec = {
+	["dns"] = vector(),
+	["pano_stats"] = vector()
+};
 global batches: table[string] of count &default=0;
 
 # Omitted columns are cut out of the finished text; inside a string, JSON escapes quotes.
@@ -84,6 +89,10 @@ function send_batch(log: string)
 	if ( |omit| > 0 )
 		ndjson = gsub(ndjson, omitted, "");
 
+	# Packets of an interface wait for nobody.
+	if ( reading_traces() )
+		catch_up(batches_ahead);
+
 	++totals$batches;
 	++batches[log];
 @ifdef ( Cluster::publish )
@@ -95,9 +104,6 @@ function send_batch(log: string)
 
 function add_line(log: string, line: string)
 	{
-	if ( log !in lines )
-		lines[log] = vector();
-
 	lines[log] += line;
 
 	if ( |lines[log]| >= batch_records )
@@ -126,8 +132,11 @@ event log_stats(row: Stats) &group="PANO batches"
 
 event send_batches()
 	{
-	for ( log, _ in lines )
-		send_batch(log);
+	send_batch("dns");
+	send_batch("pano_stats");
+
+	if ( zeek_is_terminating() )
+		catch_up(0);
 	}
 
 event batches_due() &group="PANO batches"
@@ -139,9 +148,49 @@ event batches_due() &group="PANO batches"
 	schedule batch_interval { batches_due() };
 	}
 
+function listen_for_peers()
+	{
+	if ( Cluster::is_enabled() )
+		Reporter::fatal("PANO::broker_port is for a Zeek of its own: in a cluster set PANO::publish_always and subscribe to each worker at its own port, or set PANO::websocket_port and subscribe to the manager");
+
+	if ( Broker::listen(cat(listen_address), broker_port) == 0/tcp )
+		Reporter::fatal(fmt("PANO::broker_port: cannot listen on %s port %s: choose a port that is free, or another PANO::listen_address",
+		    listen_address, broker_port));
+	}
+
+function listen_for_websockets()
+	{
+	# In a cluster the manager does, to which the workers' batches come.
+	if ( Cluster::is_enabled() && Cluster::local_node_type() != Cluster::MANAGER )
+		return;
+
+@ifdef ( Cluster::listen_websocket )
+	local listens = Cluster::listen_websocket([$listen_addr=listen_address,
+	    $listen_port=websocket_port]);
+@else
+	local listens = Broker::listen_websocket(cat(listen_address), websocket_port) !=
+	    0/tcp;
+@endif
+
+	if ( ! listens )
+		Reporter::fatal(fmt("PANO::websocket_port: cannot listen on %s port %s: choose a port that is free, or another PANO::listen_address",
+		    listen_address, websocket_port));
+	}
+
 event zeek_init()
 	{
-	if ( ! publish_always && broker_port == 0/tcp && websocket_port == 0/tcp )
+	if ( batch_records == 0 || batch_interval <= 0sec )
+		Reporter::fatal(fmt("PANO::batch_records=%d, PANO::batch_interval=%s: both must be more than 0",
+		    batch_records, batch_interval));
+
+	if ( broker_port != 0/tcp )
+		listen_for_peers();
+
+	if ( websocket_port != 0/tcp )
+		listen_for_websockets();
+
+	if ( ! watches()
+	    || ( ! publish_always && broker_port == 0/tcp && websocket_port == 0/tcp ) )
 		{
 		disable_event_group("PANO batches");
 		return;
@@ -150,24 +199,16 @@ event zeek_init()
 	if ( |omit| > 0 )
 		omitted = field_pattern(omit);
 
-	if ( broker_port != 0/tcp )
-		Broker::listen(cat(listen_address), broker_port);
-
-	if ( websocket_port != 0/tcp )
-		{
-@ifdef ( Cluster::listen_websocket )
-		Cluster::listen_websocket([$listen_addr=listen_address,
-		    $listen_port=websocket_port]);
-@else
-		Broker::listen_websocket(cat(listen_address), websocket_port);
-@endif
-		}
-
 	schedule batch_interval { batches_due() };
 	}
 
-# The last transactions are logged when Zeek ends; their events are ahead of this one.
-event zeek_done() &priority=-100
+# What the ledger says was sent is on its way before it is written; its row follows at once.
+event write_ledger() &priority=10 &group="PANO batches"
+	{
+	send_batch("dns");
+	}
+
+event write_ledger() &priority=-10 &group="PANO batches"
 	{
 	event send_batches();
 	}

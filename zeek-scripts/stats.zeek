@@ -1,5 +1,6 @@
 ##! The ledger: what came in, what became of it, and what went out, every few seconds.
 
+@load base/frameworks/cluster
 @load ./main
 @load ./waiting
 
@@ -61,6 +62,13 @@ export {
 		batches_sent: count &log;
 	};
 
+	## Whether this process sees packets, and so has a ledger: every one but a cluster's manager,
+	## loggers and proxies.
+	global watches: function(): bool;
+
+	## Writes a row, once the records that are raised already are on their way.
+	global write_ledger: event();
+
 	## Raised for each row that is logged.
 	global log_stats: event(row: Stats);
 }
@@ -70,6 +78,12 @@ const harmless = set("DNS_unknown_opcode", "DNS_RR_unknown_type");
 
 global other_opcodes = 0;
 global malformed = 0;
+
+function watches(): bool
+	{
+	return ! Cluster::is_enabled()
+	    || Cluster::local_node_type() == Cluster::WORKER;
+	}
 
 function write_stats()
 	{
@@ -97,12 +111,17 @@ event stats_due()
 	schedule stats_interval { stats_due() };
 	}
 
+event write_ledger()
+	{
+	write_stats();
+	}
+
 event zeek_init() &priority=5
 	{
 	create_log(STATS_LOG, [$columns=Stats, $ev=log_stats, $path="pano_stats",
 	    $policy=log_policy_stats]);
 
-	if ( stats_interval > 0sec )
+	if ( watches() && stats_interval > 0sec )
 		schedule stats_interval { stats_due() };
 	}
 
@@ -114,7 +133,9 @@ event conn_weird(name: string, c: connection, addl: string)
 		++malformed;
 	}
 
+# The last transactions are logged when Zeek ends; their events are ahead of this one.
 event zeek_done() &priority=-10
 	{
-	write_stats();
+	if ( watches() )
+		event write_ledger();
 	}

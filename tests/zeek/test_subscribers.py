@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1] / "zeek-scripts"
-# Of the capture's 4,000 transactions 100 wait at its end and a batch may not be full.
-ENOUGH = 3800
 
 # Runs in its own process: Zeek's bindings belong to Zeek's Python folder, not to ours.
 BROKER_CLIENT = """
@@ -27,6 +26,7 @@ endpoint = broker.Endpoint()
 subscriber = endpoint.make_subscriber("pano/")
 while not endpoint.peer("127.0.0.1", int(sys.argv[1]), 0.0):
     time.sleep(0.1)
+time.sleep(float(sys.argv[2]))
 while endpoint.peers() or subscriber.available():
     if subscriber.available():
         topic, message = subscriber.get()
@@ -51,10 +51,7 @@ def zeek(require: Callable[[str], str]) -> Path:
 
 @pytest.fixture
 def publisher(zeek: Path, data: Path, tmp_path: Path) -> Iterator[Callable[..., int]]:
-    """Return a function that starts Zeek with a listening option and returns the port.
-
-    A Zeek that listens lives on after its capture; further arguments may end it.
-    """
+    """Return a function that starts Zeek with a listening option and returns the port."""
     capture = tmp_path / "lab.pcap"
     capture.write_bytes(gzip.decompress((data / "lab.pcap.gz").read_bytes()))
     started: list[subprocess.Popen[bytes]] = []
@@ -62,8 +59,8 @@ def publisher(zeek: Path, data: Path, tmp_path: Path) -> Iterator[Callable[..., 
     def start(option: str, *more: str) -> int:
         port = free_port()
         command: list[str | Path] = [zeek, "-b", "-r", capture, PACKAGE, "PANO::sensor=here"]
-        command += ['PANO::omit={ "answers", "qtype" }']
-        command += [HERE / "wait-for-subscriber.zeek", f"PANO::{option}={port}/tcp", *more]
+        command += ['PANO::omit={ "answers", "qtype" }', "PANO::await_subscribers=1"]
+        command += [f"PANO::{option}={port}/tcp", *more]
         started.append(subprocess.Popen(command, cwd=tmp_path))
         return port
 
@@ -87,26 +84,48 @@ def written(folder: Path) -> list[Any]:
     return [json.loads(line) for line in (folder / "dns.log").read_text().splitlines()]
 
 
-def test_broker(
-    zeek: Path, publisher: Callable[..., int], tmp_path: Path, require: Callable[[str], str]
-) -> None:
-    python = require("python3")
+@pytest.fixture
+def subscriber(zeek: Path, require: Callable[[str], str]) -> Callable[..., list[list[Any]]]:
+    """Return a function that takes batches from a Broker port until Zeek ends."""
     config = [str(zeek.parent / "zeek-config"), "--python_dir"]
     bindings = subprocess.run(config, capture_output=True, text=True, check=True).stdout.strip()
-    port = publisher("broker_port", "-e", "event Pcap::file_done(path: string) { terminate(); }")
-    done = subprocess.run(
-        [python, "-c", BROKER_CLIENT, str(port)],
-        env={"PYTHONPATH": bindings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    batches = [json.loads(line) for line in done.stdout.splitlines()]
+    command = [require("python3"), "-c", BROKER_CLIENT]
+
+    def take(port: int, pause: float = 0) -> list[list[Any]]:
+        done = subprocess.run(
+            [*command, str(port), str(pause)],
+            env={"PYTHONPATH": bindings},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return take
+
+
+def test_broker(
+    publisher: Callable[..., int], subscriber: Callable[..., list[list[Any]]], tmp_path: Path
+) -> None:
+    batches = subscriber(publisher("broker_port"))
     assert received(batches) == written(tmp_path)
+    # All batches but the one that carries the last row itself.
+    assert json.loads(batches[-1][4])["batches_sent"] == len(batches) - 1
+
+
+def test_a_capture_waits_for_a_slow_subscriber(
+    publisher: Callable[..., int], subscriber: Callable[..., list[list[Any]]], tmp_path: Path
+) -> None:
+    # More than sockets hold, and more batches than Broker keeps here.
+    long = "hook PANO::transaction(info: PANO::Info) { info$query = string_cat(%s); }"
+    settings = ["PANO::batch_records=1", "PANO::batches_ahead=10", "Broker::peer_buffer_size=100"]
+    port = publisher("broker_port", *settings, "-e", long % ",".join(["info$query"] * 250))
+    assert received(subscriber(port, 2)) == written(tmp_path)
 
 
 def test_websocket(publisher: Callable[..., int], tmp_path: Path) -> None:
+    from websockets.exceptions import ConnectionClosed
     from websockets.sync.client import connect
 
     port = publisher("websocket_port")
@@ -117,12 +136,11 @@ def test_websocket(publisher: Callable[..., int], tmp_path: Path) -> None:
         except ConnectionRefusedError:  # Zeek is not listening yet
             time.sleep(0.1)
     batches: list[list[Any]] = []
-    with connection:
+    with connection, suppress(ConnectionClosed):  # when Zeek ends
         connection.send(json.dumps(["pano/"]))
         assert json.loads(connection.recv())["type"] == "ack"
-        while sum(batch[4].count("\n") + 1 for batch in batches) < ENOUGH:
+        while True:
             message = json.loads(connection.recv(timeout=30))
             arguments = message["data"][2]["data"][1]["data"]
             batches.append([message["topic"], *(each["data"] for each in arguments)])
-    records = received(batches)
-    assert records == written(tmp_path)[: len(records)]
+    assert received(batches) == written(tmp_path)
