@@ -6,8 +6,8 @@
 module PANO;
 
 export {
-	## Send dns.log and pano_stats to the Kafka topics ``dns`` and ``pano_stats`` too. The
-	## plugin's own settings say where Kafka is.
+	## Send dns.log and pano_stats to the Kafka topics ``dns`` and ``pano_stats`` too; in a
+	## cluster the logger does. The plugin's own settings say where Kafka is.
 	##
 	## Example::
 	##
