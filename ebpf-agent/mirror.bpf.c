@@ -14,19 +14,36 @@
 
 #define NEXT_PROGRAM -1 /* TCX_NEXT and TC_ACT_UNSPEC: whoever comes next decides */
 #define TC_ACT_SHOT 2
-#define MAX_HOOKS 4096
 #define ENOMEM 12
 #define EINVAL 22
 
 struct pano_devices devices SEC(".data.devices");
 
-/* User space makes an entry for each hook before it attaches there. */
+/*
+ * User space makes an entry for each hook before it attaches there. An array that is searched
+ * like a hash table: the kernel makes its lookup a few instructions, a hash map's is calls.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, MAX_HOOKS);
-	__type(key, struct pano_hook);
-	__type(value, struct pano_counters);
-} counters SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PANO_HOOKS);
+	__type(key, __u32);
+	__type(value, struct pano_count);
+} counts SEC(".maps");
+
+static __always_inline struct pano_count *find_count(const struct pano_hook *hook)
+{
+	struct pano_count *count;
+	__u32 at;
+
+	for (__u32 probe = 0; probe < PANO_PROBES; probe++) {
+		at = (2 * hook->ifindex + hook->direction + probe) % PANO_HOOKS;
+		count = bpf_map_lookup_elem(&counts, &at);
+		if (count && count->hook.ifindex == hook->ifindex &&
+		    count->hook.direction == hook->direction)
+			return count;
+	}
+	return NULL;
+}
 
 static __always_inline bool to_sensor(const struct packet *packet)
 {
@@ -58,7 +75,7 @@ static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet)
  * The address of a counter, computed where the verdict falls: without CAP_PERFMON the verifier
  * takes no index that differs from path to path, which is what the compiler would make of it.
  */
-static __always_inline __u64 *counter(struct pano_counters *count, enum pano_verdict verdict)
+static __always_inline __u64 *counter(struct pano_count *count, enum pano_verdict verdict)
 {
 	__u64 *at = &count->packets[verdict];
 
@@ -66,8 +83,8 @@ static __always_inline __u64 *counter(struct pano_counters *count, enum pano_ver
 	return at;
 }
 
-static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_counters *count,
-				    __u32 ifindex, __u32 flags)
+static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_count *count, __u32 ifindex,
+				    __u32 flags)
 {
 	long failure = bpf_clone_redirect(skb, ifindex, flags);
 
@@ -86,7 +103,7 @@ static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_counters 
 
 /* Mirrors a matched packet, or does not; returns what to count it as. */
 static __always_inline __u64 *mirror(struct __sk_buff *skb, const struct packet *packet,
-				     const struct pano_hook *hook, struct pano_counters *count,
+				     const struct pano_hook *hook, struct pano_count *count,
 				     bool bare)
 {
 	if (choice.once && !first_sight(skb, packet, hook))
@@ -102,11 +119,11 @@ static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direc
 {
 	struct pano_hook hook = {.ifindex = skb->ifindex, .direction = direction};
 	struct packet packet = {.at = bare ? 0 : ETH_HLEN};
-	struct pano_counters *count;
+	struct pano_count *count;
 
 	if (!chosen(skb, &packet))
 		return NEXT_PROGRAM;
-	count = bpf_map_lookup_elem(&counters, &hook);
+	count = find_count(&hook);
 	if (!count)
 		return NEXT_PROGRAM;
 	count->packets[PANO_MATCHED]++;

@@ -25,9 +25,18 @@ struct pano_hook {
 	__u32 direction;
 };
 
-struct pano_counters {
+/* What a hook has seen. */
+struct pano_count {
+	struct pano_hook hook;
 	__u64 packets[PANO_VERDICTS];
 };
+
+/*
+ * The table of counts: a hook's is at one of PANO_PROBES places from
+ * (2 * ifindex + direction) % PANO_HOOKS on. Interfaces have numbers from 1; 0 is a free place.
+ */
+#define PANO_HOOKS 4096
+#define PANO_PROBES 8
 
 /* IPv4 as ::ffff:a.b.c.d, in network order. */
 struct pano_address {
@@ -46,14 +55,14 @@ struct pano_devices {
 
 /* Which packets to clone; may change while packets flow. */
 struct pano_choice {
-	__u64 ports[65536 / 64]; /* bit set: this port, on either side */
-	__u64 interval;		 /* ns between two packets at the ceiling; 0: no ceiling */
-	__u32 one_in;		 /* one flow in so many */
+	__u64 interval; /* ns between two packets at the ceiling; 0: no ceiling */
+	__u32 one_in;	/* one flow in so many */
 	__u8 udp, tcp;
 	__u8 once;     /* clone what several interfaces show only once */
 	__u8 tunnels;  /* look inside VXLAN, GENEVE and GRE */
 	__u8 networks; /* bit set: the role (as in pano_network) has networks */
 	__u8 pad[7];
+	__u64 ports[65536 / 64]; /* bit set: this port, on either side */
 };
 
 enum pano_role { PANO_CLIENT, PANO_SERVER };

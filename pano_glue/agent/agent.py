@@ -13,6 +13,7 @@ import msgspec
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.attach import Attacher, Way
 from pano_glue.agent.choice import Choice, Dedup, apply_choice
+from pano_glue.agent.counts import Counts, HookCount
 from pano_glue.agent.devices import INGRESS, Interface, Network
 from pano_glue.agent.hooks import BARE, ETHERNET, Hooks
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
@@ -115,8 +116,8 @@ class Agent:
         self._attacher = Attacher(
             self._field, self._programs, self._settings.target.name, self._settings.way
         )
-        counters = self._programs.map("counters")
-        hooks = Hooks(self._field, self._attacher, counters, self._settings.globs, cpus)
+        counts = Counts(self._programs.map("counts"), cpus)
+        hooks = Hooks(self._field, self._attacher, counts, self._settings.globs)
         hooks.require_matches()
         self._hooks = hooks
         self._undo.append(hooks.detach)
@@ -167,7 +168,7 @@ class Agent:
         """Name the interfaces that are attached now."""
         return [one.name for one in self._hooks.interfaces()] if self._hooks else []
 
-    def counts(self) -> Iterable[tuple[str, str, layout.HookCount]]:
+    def counts(self) -> Iterable[tuple[str, str, HookCount]]:
         """List interface, direction and count for each hook; safe from any thread."""
         return list(self._hooks.counts()) if self._hooks else []
 

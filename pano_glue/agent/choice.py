@@ -92,7 +92,6 @@ def apply_choice(programs: BpfObject, choice: Choice, *, once: bool) -> None:
     for key, included in wanted.items():
         networks.update(key, bytes([included]))
     packed = layout.CHOICE.pack(
-        layout.pack_ports(choice.port),
         layout.NANOSECONDS // choice.ceiling if choice.ceiling else 0,
         choice.one_in,
         Protocol.UDP in choice.protocol,
@@ -100,6 +99,7 @@ def apply_choice(programs: BpfObject, choice: Choice, *, once: bool) -> None:
         once,
         choice.tunnels,
         sum(bool(keys) << bit for bit, keys in enumerate(tries)),
+        layout.pack_ports(choice.port),
     )
     programs.map(".data.choice").update(layout.ONLY_KEY, packed)
     for key in networks.keys(layout.NETWORK.size):

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import errno
 import fnmatch
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pano_glue.agent import layout
 from pano_glue.agent.devices import EGRESS, INGRESS, Interface, Network
+from pano_glue.agent.layout import DIRECTIONS
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pano_glue.agent.attach import Attacher, Attachment
-    from pano_glue.agent.libbpf import BpfMap
+    from pano_glue.agent.counts import Counts, HookCount
 
 ETHERNET = ("mirror_ingress", "mirror_egress")
 BARE = ("bare_ingress", "bare_egress")
@@ -44,16 +43,14 @@ class Hooks:
         self,
         network: Network,
         attacher: Attacher,
-        counters: BpfMap,
+        counts: Counts,
         globs: tuple[str, ...],
-        cpus: int,
     ) -> None:
         """Attach nothing yet."""
         self._network = network
         self._attacher = attacher
-        self._counters = counters
+        self._counts = counts
         self._globs = globs
-        self._cpus = cpus
         self._hooked: dict[int, Hooked] = {}
 
     def require_matches(self) -> None:
@@ -84,11 +81,11 @@ class Hooks:
         """List the interfaces that are attached now; safe from any thread."""
         return [hooked.interface for hooked in list(self._hooked.values())]
 
-    def counts(self) -> Iterator[tuple[str, str, layout.HookCount]]:
+    def counts(self) -> Iterator[tuple[str, str, HookCount]]:
         """Yield interface, direction and count for each hook; safe from any thread."""
         for interface in self.interfaces():
-            for direction, word in enumerate(layout.DIRECTIONS):
-                count = layout.read_count(self._counters, interface.index, direction, self._cpus)
+            for direction, word in enumerate(DIRECTIONS):
+                count = self._counts.read(interface.index, direction)
                 if count is not None:
                     yield interface.name, word, count
 
@@ -107,22 +104,21 @@ class Hooks:
         programs = ETHERNET if interface.link_type in FRAMED else BARE
         # What leaves through loopback comes in again at once.
         directions = (INGRESS,) if interface.link_type == LOOPBACK else (INGRESS, EGRESS)
-        zero = bytes(layout.COUNTERS.size * self._cpus)
         attached: list[Attachment] = []
         self._hooked[interface.index] = Hooked(interface, attached)
         try:
             for direction in directions:
-                self._counters.update(layout.HOOK.pack(interface.index, direction), zero)
+                self._counts.open(interface.index, direction)
                 one = self._attacher.attach(programs[direction], interface.index, direction)
                 attached.append(one)
-        except OSError as error:
+        except (OSError, PanoError) as error:
             self._forget(interface.index)
-            if error.errno != errno.ENODEV:  # it went while we looked at it
+            if not isinstance(error, OSError) or error.errno != errno.ENODEV:
                 raise
+            # It went while we looked at it.
 
     def _forget(self, index: int) -> None:
         for one in self._hooked.pop(index).attached:
             one.detach()
         for direction in (INGRESS, EGRESS):
-            with suppress(OSError):
-                self._counters.delete(layout.HOOK.pack(index, direction))
+            self._counts.close(index, direction)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from pano_glue.agent.libbpf import BpfMap
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -21,29 +18,14 @@ VERDICTS = ("matched", "mirrored", "duplicate")
 CAUSES = ("no_memory", "no_device", "dropped", "too_long", "above_ceiling", "refused")
 CLONE_TO_INGRESS = 1  # BPF_F_INGRESS
 
-HOOK = struct.Struct("=II")
-COUNTERS = struct.Struct(f"={len(VERDICTS) + len(CAUSES)}Q")
+HOOKS, PROBES = 4096, 8  # places in the table of counts, and how many a hook may be at
+COUNT = struct.Struct(f"=II{len(VERDICTS) + len(CAUSES)}Q")
 DEVICES = struct.Struct("=5I16s")
-CHOICE = struct.Struct("=8192sQIBBBBB7x")
+CHOICE = struct.Struct("=QIBBBBB7x8192s")
 NETWORK = struct.Struct("=I4s16s")
 ONLY_KEY = struct.pack("=I", 0)  # of a section of global data
 MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291
 NANOSECONDS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class HookCount:
-    """What one program on one side of one interface has seen, in packets."""
-
-    matched: int
-    mirrored: int
-    duplicate: int
-    errors: dict[str, int]
-
-    @property
-    def error(self) -> int:
-        """Packets that should have been mirrored and were not, whatever the cause."""
-        return sum(self.errors.values())
 
 
 def pack_ports(ports: Iterable[int]) -> bytes:
@@ -67,14 +49,3 @@ def pack_network(role: str, network: Network | None) -> bytes:
     address = pack_address(network.network_address)
     bits = 32 + 128 - network.max_prefixlen + network.prefixlen
     return NETWORK.pack(bits, word, address)
-
-
-def read_count(counters: BpfMap, ifindex: int, direction: int, cpus: int) -> HookCount | None:
-    """Add up a hook's per-CPU counters; None when the hook has none."""
-    value = counters.lookup(HOOK.pack(ifindex, direction), COUNTERS.size * cpus)
-    if value is None:
-        return None
-    matched, mirrored, duplicate, *failed = (
-        sum(column) for column in zip(*COUNTERS.iter_unpack(value), strict=True)
-    )
-    return HookCount(matched, mirrored, duplicate, dict(zip(CAUSES, failed, strict=True)))

@@ -79,7 +79,7 @@ def _look_again(agent: Agent) -> None:
             pass
     try:
         agent.look_again()
-    except OSError as error:
+    except (OSError, PanoError) as error:
         # One interface that cannot be attached is no reason to let go of the others.
         print(f"pano-agent: cannot attach ({error})", file=sys.stderr, flush=True)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-    from pano_glue.agent.layout import HookCount
+    from pano_glue.agent.counts import HookCount
     from pano_glue.agent.libbpf import RunTime
 
     Counts = Callable[[], Iterable[tuple[str, str, HookCount]]]

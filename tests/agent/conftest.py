@@ -13,6 +13,7 @@ import pytest
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.agent import PROGRAM
 from pano_glue.agent.choice import Choice, apply_choice
+from pano_glue.agent.counts import Counts, HookCount
 from pano_glue.agent.devices import Network
 from pano_glue.agent.mirror import NO_ADDRESS, Mirror
 from pano_glue.agent.namespace import CLONE_NEWNET
@@ -31,7 +32,7 @@ class Program:
 
     programs: libbpf.BpfObject
     tap: int
-    cpus: int
+    counts: Counts
 
     def choose(self, *, once: bool = False, **choice: object) -> None:
         """Follow a choice, as `pano-agent set` would."""
@@ -49,10 +50,9 @@ class Program:
         assert clone == packet
         return True
 
-    def count(self, ifindex: int = LOOPBACK, direction: int = 0) -> layout.HookCount:
+    def count(self, ifindex: int = LOOPBACK, direction: int = 0) -> HookCount:
         """Read a hook's counters."""
-        counters = self.programs.map("counters")
-        count = layout.read_count(counters, ifindex, direction, self.cpus)
+        count = self.counts.read(ifindex, direction)
         assert count is not None
         return count
 
@@ -80,18 +80,17 @@ def own_namespace(require_bpf: None) -> Iterator[None]:  # noqa: ARG001 # skips
 def program(program_file: Path, own_namespace: None) -> Iterator[Program]:  # noqa: ARG001 # as above
     """Load the program, with counters for two interfaces and the default choice."""
     library = libbpf.open_library()
-    cpus = library.libbpf_num_possible_cpus()
     tap = open_tap("pag0")
     network = Network()
     mirror = network.silence("pag0", owner="pag0")
     programs = libbpf.BpfObject(library, program_file)
     devices = Mirror(mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
     programs.map(".data.devices").update(layout.ONLY_KEY, devices)
+    counts = Counts(programs.map("counts"), library.libbpf_num_possible_cpus())
     for ifindex in (LOOPBACK, mirror.index):
         for direction in range(2):
-            key = layout.HOOK.pack(ifindex, direction)
-            programs.map("counters").update(key, bytes(layout.COUNTERS.size * cpus))
-    loaded = Program(programs, tap, cpus)
+            counts.open(ifindex, direction)
+    loaded = Program(programs, tap, counts)
     loaded.choose()
     yield loaded
     programs.close()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.cli import app
 from pano_glue.agent.control import ControlSocket, ask
+from pano_glue.agent.counts import HookCount
 from pano_glue.agent.metrics import PacketCollector
 from pano_glue.agent.mirror import Sensor, Target, parse_target
 from pano_glue.errors import PanoError, SettingError
@@ -104,7 +105,7 @@ def test_control_socket_answers_and_outlives_a_dead_one(tmp_path: Path) -> None:
 
 def test_metrics_add_up() -> None:
     errors = dict.fromkeys(layout.CAUSES, 0) | {"dropped": 2, "no_memory": 1}
-    count = layout.HookCount(matched=10, mirrored=6, duplicate=1, errors=errors)
+    count = HookCount(matched=10, mirrored=6, duplicate=1, errors=errors)
     registry = CollectorRegistry()
     registry.register(
         PacketCollector(
@@ -123,7 +124,7 @@ def test_metrics_add_up() -> None:
 
 def test_layouts_are_those_of_the_kernel_program(program: Program) -> None:
     sizes = {
-        "counters": (layout.HOOK.size, layout.COUNTERS.size),
+        "counts": (4, layout.COUNT.size),
         ".data.choice": (4, layout.CHOICE.size),
         ".data.devices": (4, layout.DEVICES.size),
         "networks": (layout.NETWORK.size, 1),

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pano_glue.agent.layout import HOOKS, PROBES
+from pano_glue.errors import PanoError
+from tests.agent.conftest import LOOPBACK
 from tests.agent.packets import (
     AH,
     DNS,
@@ -149,3 +152,23 @@ def test_a_tunnel_around_something_else_passes_by(program: Program) -> None:
 
 def test_bare_packets_are_refused_by_the_ethernet_program(program: Program) -> None:
     assert not program.sees(bytes(14) + ipv4(UDP, QUERY))
+
+
+def test_counts_of_interfaces_with_like_numbers_stay_apart(program: Program) -> None:
+    program.counts.close(LOOPBACK, 0)
+    like = [LOOPBACK + number * HOOKS // 2 for number in range(1, PROBES - 3)]
+    for ifindex in like:
+        program.counts.open(ifindex, 0)
+    program.counts.open(LOOPBACK, 0)
+    assert program.sees(frame4(QUERY))
+    assert program.count().matched == 1
+    assert [program.count(ifindex).matched for ifindex in like] == [0] * len(like)
+    program.counts.close(LOOPBACK, 0)
+    assert not program.sees(frame4(QUERY)), "nobody counts for it"
+
+
+def test_says_when_there_is_no_room_to_count(program: Program) -> None:
+    like = [LOOPBACK + number * HOOKS // 2 for number in range(PROBES)]
+    full = "too many interfaces: no room to count for number"
+    with pytest.raises(PanoError, match=full):
+        [program.counts.open(ifindex, 0) for ifindex in like]  # LOOPBACK has two places already
