@@ -64,7 +64,7 @@ def test_matched_is_mirrored_is_on_the_wire(lab: Lab) -> None:
     wire = lab.wire()
     udp = lab.query(NAMES, "-n", "2")
     tcp = lab.query(NAMES, "-n", "1", "-m", "tcp", "-c", "4")
-    long = lab.query(["big.pano.test TXT"] * 200, "-n", "1", "-e")
+    long = lab.query(["big.pano.test TXT"] * 200, "-n", "1", "-e", "-q", "20")
     assert (udp.completed, tcp.completed, long.completed) == (2000, 1000, 200)
     said = lab.sums()
     wire = lab.wire() - wire
