@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from pano_glue.bridge.counting import Counting
 from pano_glue.config import Config
+from pano_glue.protocols.dns import Dns
 from pano_glue.sources import Batch
 from pano_glue.sources.lines import BLOCK
 from pano_glue.sources.tsv import TsvHeader
@@ -162,7 +163,7 @@ def main(files: list[str]) -> None:
         b"".join(json.dumps(r, separators=(",", ":")).encode() + b"\n" for r in made)
     )
     tsv_data = batches("".join(as_tsv(r) + "\n" for r in made).encode())
-    header = TsvHeader("bench")
+    header = TsvHeader("bench", Dns.fields)
     fields, types = "\t".join(COLUMNS), "\t".join(COLUMNS.values())
     header.json_lines(f"#separator \\x09\n#fields\t{fields}\n#types\t{types}\n".encode())
     json_counting, tsv_counting, naive = Counting(Config()), Counting(Config()), Naive()

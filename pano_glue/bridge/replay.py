@@ -31,7 +31,7 @@ def replay(files: list[Path], config: Config, form: str) -> None:
         source, topic = f"log:{path}", topic_of(path)
         check_log(path, topic, config.limits.line_bytes, counting.protocols)
         counting.ledger.open(source)
-        log = LogFile(path, config.limits.line_bytes)
+        log = LogFile(path, config.limits.line_bytes, counting.protocols[topic].fields)
         while lines := log.lines.next() or log.lines.rest():
             counting.apply(source, Batch(topic, lines))
         log.close()

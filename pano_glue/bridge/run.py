@@ -45,7 +45,8 @@ class BridgeRun:
         self._commits = Lock()
         self._committed: dict[str, Mark] = {}
         state_dir = claim_state_dir(config.bridge.state_dir) if config.bridge.state_dir else None
-        context = SourceContext(state_dir, self.counting.ledger, config)
+        fields = {topic: made.fields for topic, made in self.counting.protocols.items()}
+        context = SourceContext(state_dir, self.counting.ledger, config, fields)
         self._check_logs(config)
         self._sources = {
             source.name: source

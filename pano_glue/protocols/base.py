@@ -27,6 +27,8 @@ class RecordProtocol(Protocol):
     """One log: its records are decoded, counted and shown as metrics."""
 
     topic: str
+    fields: frozenset[str]
+    """What it reads of a record."""
 
     def count(self, lines: bytes) -> Tally:
         """Count whole JSON lines; nothing in them raises."""

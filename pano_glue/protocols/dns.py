@@ -20,7 +20,7 @@ from pano_glue.protocols.dns_columns import Columns
 from pano_glue.protocols.dns_names import QTYPES, RCODES
 from pano_glue.protocols.dns_record import UNSET, DnsRecord, Times
 from pano_glue.protocols.dns_sketches import DnsSketches
-from pano_glue.protocols.lines import BAD_LINE, LineDecoder
+from pano_glue.protocols.lines import BAD_LINE, LineDecoder, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,7 @@ class Dns:
     """Counts dns.log."""
 
     topic = "dns"
+    fields = names_of(DnsRecord) | names_of(Times)
 
     def __init__(self, limits: Limits, folds: Folds, clock: Callable[[], float]) -> None:
         """Begin at zero; `folds` bounds the labels, `limits` the rest; `clock` gives seconds."""

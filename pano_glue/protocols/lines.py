@@ -12,6 +12,11 @@ Record = TypeVar("Record")
 BAD_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+def names_of(record: type[msgspec.Struct]) -> frozenset[str]:
+    """Give the names that a record's fields have in its log."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(record))
+
+
 class Decoded(NamedTuple, Generic[Record]):
     """Records of one batch, and how many of its lines were malformed or another log's."""
 

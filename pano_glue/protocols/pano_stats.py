@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pano_glue.metrics.counters import Counters
 from pano_glue.protocols.base import Tally
-from pano_glue.protocols.lines import LineDecoder
+from pano_glue.protocols.lines import LineDecoder, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +83,7 @@ class PanoStats:
     """Shows the newest totals of each sensor; a sensor's restart resets its counters."""
 
     topic = "pano_stats"
+    fields = names_of(StatsRecord)
 
     def __init__(self, folds: Folds) -> None:
         """Begin without sensors; `folds` bounds their number."""

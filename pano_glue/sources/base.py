@@ -15,11 +15,11 @@ so whatever was yielded before the generator was resumed has been counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from pano_glue.config import Config
@@ -100,12 +100,15 @@ class SourceContext:
     `state_dir` is where positions may be kept (one file per source); None keeps none, so the
     source begins anew each time. `config` is the whole configuration: a source reads the table
     named after its scheme and `config.limits.line_bytes`, the longest line handed over whole
-    (a longer one is handed over cut, so that it is counted as malformed).
+    (a longer one is handed over cut, so that it is counted as malformed). `fields` are, by topic,
+    the only ones of its records that anybody will look at: a source that has to convert records
+    may leave out the others.
     """
 
     state_dir: Path | None
     ledger: Ledger
     config: Config
+    fields: Mapping[str, Collection[str]] = field(default_factory=dict)
 
 
 class SourceUri(NamedTuple):

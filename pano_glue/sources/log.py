@@ -38,7 +38,7 @@ def open_source(uri: SourceUri, context: SourceContext) -> LogSource | PipeSourc
     reject_unknown_options(uri, {"archive", "topic"})
     topic = uri.options.get("topic") or topic_of(Path(uri.target))
     if uri.target == "-":
-        return PipeSource(uri.name, topic, context.config.limits.line_bytes)
+        return PipeSource(uri.name, topic, context)
     path = Path(uri.target)
     if path.is_dir() or not path.parent.is_dir():
         raise SettingError(f"--source {uri.name}: no such file", "name a log in an existing folder")
@@ -66,6 +66,7 @@ class LogSource:
         self._topic = topic
         self._rotation = rotation
         self._limit = context.config.limits.line_bytes
+        self._fields = context.fields.get(topic)
         self._stop = Event()
         state_dir = context.state_dir
         self._positions = PositionFile(state_dir, name, LogPosition) if state_dir else None
@@ -84,7 +85,7 @@ class LogSource:
                     yield Batch(self._topic, lines, log.position())
                 else:
                     log.close()
-                    log = LogFile(later, self._limit)
+                    log = self._open(later)
             elif self._stop.wait(POLL):
                 log.close()
                 return
@@ -105,12 +106,15 @@ class LogSource:
     def close(self) -> None:
         """Nothing outlives `batches`."""
 
+    def _open(self, path: Path, position: LogPosition | None = None) -> LogFile:
+        return LogFile(path, self._limit, self._fields, position)
+
     def _first(self) -> LogFile | None:
         position = self._positions.load() if self._positions else None
         if position is not None:
             found = self._rotation.find(position)
             if found is not None:
-                return LogFile(found, self._limit, position)
+                return self._open(found, position)
             print(
                 f"pano-bridge: {self.name}: the file read last was not found again; "
                 "what it held after the last scrape is lost, reading on with the live log",
@@ -119,15 +123,15 @@ class LogSource:
         while not self._rotation.path.exists():
             if self._stop.wait(POLL):
                 return None
-        return LogFile(self._rotation.path, self._limit)
+        return self._open(self._rotation.path)
 
     def _reopen(self, log: LogFile) -> LogFile:
         """Go on in the copy that was made before the truncation, else at the new beginning."""
         log.close()
         found = self._rotation.find(log.last) if log.last else None
         if found is not None:
-            return LogFile(found, self._limit, log.last)
-        return LogFile(self._rotation.path, self._limit)
+            return self._open(found, log.last)
+        return self._open(self._rotation.path)
 
     def _next(self, log: LogFile) -> bytes:
         """Read on; a damaged archive ends where its damage begins."""
@@ -143,16 +147,17 @@ class LogSource:
 class PipeSource:
     """Lines on standard input; they cannot be read again."""
 
-    def __init__(self, name: str, topic: str, limit: int) -> None:
+    def __init__(self, name: str, topic: str, context: SourceContext) -> None:
         """Read `sys.stdin`."""
         self.name = name
         self._topic = topic
-        self._limit = limit
+        self._limit = context.config.limits.line_bytes
+        self._fields = context.fields.get(topic)
 
     def batches(self) -> Iterator[Batch]:
         """Yield lines as they come, until the pipe's writer ends."""
         stdin = cast("BufferedReader", sys.stdin.buffer)
-        lines = JsonLines("stdin", stdin.read1, self._limit)
+        lines = JsonLines("stdin", stdin.read1, self._limit, self._fields)
         while made := lines.next():
             yield Batch(self._topic, made)
         if made := lines.rest():

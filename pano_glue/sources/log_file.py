@@ -14,7 +14,7 @@ from pano_glue.sources.log_position import HEAD, LogPosition, digest
 from pano_glue.sources.tsv import TsvHeader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 GZIP = b"\x1f\x8b"
@@ -53,10 +53,19 @@ class JsonLines:
     """Whole lines of a stream as JSON lines, converted when the stream begins as TSV."""
 
     def __init__(
-        self, name: str, read: Callable[[int], bytes], limit: int, offset: int = 0
+        self,
+        name: str,
+        read: Callable[[int], bytes],
+        limit: int,
+        fields: Collection[str] | None = None,
+        offset: int = 0,
     ) -> None:
-        """Read through `read(size)`, which stands at `offset`; `name` is for errors."""
+        """Read through `read(size)`, which stands at `offset`; `name` is for errors.
+
+        Of TSV only `fields` are converted, or all.
+        """
         self._name = name
+        self._fields = fields
         self._lines = LineReader(read, limit, offset)
         self._header: TsvHeader | None = None
 
@@ -68,7 +77,7 @@ class JsonLines:
     def learn(self, beginning: bytes) -> None:
         """Take the header of a TSV log from its `beginning`, when reading starts after it."""
         if beginning[:1] == b"#":
-            self._header = TsvHeader(self._name)
+            self._header = TsvHeader(self._name, self._fields)
             for line in beginning.splitlines():
                 if not line.startswith(b"#"):
                     return
@@ -89,15 +98,21 @@ class JsonLines:
         if self._header is None:
             if lines[:1] != b"#":
                 return lines
-            self._header = TsvHeader(self._name)
+            self._header = TsvHeader(self._name, self._fields)
         return self._header.json_lines(lines)
 
 
 class LogFile:
     """A log on disk, read to its end as often as it grows."""
 
-    def __init__(self, path: Path, limit: int, position: LogPosition | None = None) -> None:
-        """Open `path` at `position`, or at its beginning.
+    def __init__(
+        self,
+        path: Path,
+        limit: int,
+        fields: Collection[str] | None = None,
+        position: LogPosition | None = None,
+    ) -> None:
+        """Open `path` at `position`, or at its beginning; `limit` and `fields` as for `JsonLines`.
 
         Raises:
             PanoError: when it cannot be opened.
@@ -109,7 +124,7 @@ class LogFile:
         self._head = b""
         self.last = position
         offset = position.offset if position is not None else 0
-        self.lines = JsonLines(self._name, self._read, limit, offset)
+        self.lines = JsonLines(self._name, self._read, limit, fields, offset)
         if position is not None:
             beginning = head_of(path, BLOCK)
             self._head = beginning[: position.head_bytes]

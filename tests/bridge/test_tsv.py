@@ -87,3 +87,17 @@ def test_any_text_comes_back(values: list[str]) -> None:
 def test_no_bytes_break_it(header: bytes, rows: bytes) -> None:
     with contextlib.suppress(PanoError):
         TsvHeader("t").json_lines(b"#" + header + b"\n" + HEADER + rows)
+
+
+def test_only_the_fields_that_are_asked_for() -> None:
+    header = TsvHeader("dns.log", frozenset({"rtt", "query"}))
+    made = [json.loads(line) for line in header.json_lines(HEADER + ROWS).splitlines()]
+    assert made == [{"rtt": 0.25, "query": 'a"b.org'}, {}, {"query": "-"}]
+
+
+def test_bad_rows_stand_where_they_stood() -> None:
+    good = ROWS.splitlines()[1]
+    rows = [good if n % 3 else b"bad\trow" for n in range(1000)]
+    made = TsvHeader("dns.log").json_lines(HEADER + b"\n".join(rows)).splitlines()
+    assert [line == b"bad\trow" for line in made] == [n % 3 == 0 for n in range(1000)]
+    assert {json.loads(line)["ts"] for line in made if line != b"bad\trow"} == {2.0}
