@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import msgspec
-from prometheus_client.parser import text_string_to_metric_families
 
 from pano_glue.bridge.check import check_log
 from pano_glue.bridge.counting import Counting
@@ -41,6 +40,8 @@ def replay(files: list[Path], config: Config, form: str) -> None:
 
 def _json(page: bytes) -> str:
     """Write a page as one JSON array: `[{"name", "type", "help", "samples": […]}]`."""
+    from prometheus_client.parser import text_string_to_metric_families
+
     families = [
         {
             "name": family.name,

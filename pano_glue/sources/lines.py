@@ -33,7 +33,7 @@ class LineReader:
             if not end:
                 self._keep(chunk)
                 continue
-            lines = self._half + chunk[:end]
+            lines = b"".join((self._half, memoryview(chunk)[:end]))
             self.offset += len(lines) + self._cut
             if self._cut:
                 lines = lines[: self._limit] + lines[len(self._half) + chunk.find(b"\n") :]
