@@ -28,6 +28,11 @@ class BridgeLedger:
         self._lost = Counters(
             "pano_bridge_lost_batches", "Batches sent that never arrived.", ("sensor",)
         )
+        self._deleted = Counters(
+            "pano_bridge_lost_messages",
+            "Kafka messages deleted before they were read, of one or more records each.",
+            ("source",),
+        )
         self._lag = Counters(
             "pano_bridge_lag_seconds",
             "From the wire to the count, for the newest record.",
@@ -83,6 +88,11 @@ class BridgeLedger:
         with self._lock:
             self._lost.add((self._folds.sensor(sensor, 0),), batches)
 
+    def deleted(self, source: str, messages: int) -> None:
+        """Count `messages` that were deleted before the source could read them."""
+        with self._lock:
+            self._deleted.add((source,), messages)
+
     def connection(self, source: str, *, up: bool) -> None:
         """Say that the source's connection came up or went away."""
         with self._lock:
@@ -100,6 +110,7 @@ class BridgeLedger:
             for metric in (
                 self._records,
                 self._lost,
+                self._deleted,
                 self._lag,
                 self._uncommitted,
                 self._failed_commits,

@@ -103,6 +103,16 @@ class Consumer(Protocol):
     def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
         """Ask Kafka to commit; `done` may be called in a later `poll` only."""
 
+    def committed(self, partition: Partition) -> int | None:
+        """Ask for the group's committed offset; None when there is none.
+
+        Raises:
+            KafkaAwayError: when no answer comes within `REACH_SECONDS`.
+        """
+
+    def beginning(self, partition: Partition) -> int:
+        """Ask for the offset of the first message that is still kept; raises as `committed`."""
+
     def close(self) -> None:
         """Leave the group."""
 
@@ -135,6 +145,17 @@ class Library(Protocol):
 
     def open_producer(self, servers: str, settings: Kafka) -> Producer:
         """Connect; raises as `open_consumer`."""
+
+
+def settings_named(names: Mapping[str, str], settings: Kafka) -> dict[str, str]:
+    """Give the settings of `[kafka]` as a library `names` them; empty ones stay at its default."""
+    sasl = settings.security_protocol.startswith("SASL")
+    values = {field: getattr(settings, field) for field in names}
+    return {
+        names[field]: value
+        for field, value in values.items()
+        if value and (sasl or not field.startswith("sasl"))
+    }
 
 
 def open_library(named: str = "") -> Library:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from pano_glue.kafka.client import (
-    FETCH_BYTES,
-    FETCH_MESSAGES,
-    METADATA_SECONDS,
-    REACH_SECONDS,
-    SESSION_SECONDS,
-    Fetched,
-    KafkaAwayError,
-    KafkaRefusedError,
-    Partition,
-)
+from pano_glue.kafka import client
+from pano_glue.kafka.client import Fetched, KafkaAwayError, KafkaRefusedError, Partition
+from pano_glue.kafka.confluent_listener import Listener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pano_glue.config import Kafka
     from pano_glue.kafka.client import Done, Group
@@ -29,6 +21,15 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 BUFFERED_KBYTES = 64 << 10
 
+NAMES = {
+    "security_protocol": "security.protocol",
+    "ssl_ca": "ssl.ca.location",
+    "ssl_cert": "ssl.certificate.location",
+    "ssl_key": "ssl.key.location",
+    "sasl_mechanism": "sasl.mechanisms",
+    "sasl_username": "sasl.username",
+    "sasl_password": "sasl.password",
+}
 REFUSED = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001 (librdkafka's own codes begin with one)
     KafkaError.SASL_AUTHENTICATION_FAILED,
@@ -52,15 +53,15 @@ def open_consumer(
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "cooperative-sticky",
             "allow.auto.create.topics": False,
-            "session.timeout.ms": int(SESSION_SECONDS * 1000),
-            "fetch.max.bytes": FETCH_BYTES,
-            "queued.max.messages.kbytes": 2 * FETCH_BYTES >> 10,
+            "session.timeout.ms": int(client.SESSION_SECONDS * 1000),
+            "fetch.max.bytes": client.FETCH_BYTES,
+            "queued.max.messages.kbytes": 2 * client.FETCH_BYTES >> 10,
             "check.crcs": True,
         }
         | _common(servers, settings, first)
     )
     _connect(consumer, first)
-    listener = _Listener(group, commits)
+    listener = Listener(group, commits.ask)
     consumer.subscribe(
         list(topics),
         on_assign=listener.assigned,
@@ -101,14 +102,12 @@ class ConfluentConsumer:
         self._consumer = consumer
         self._commits = commits
         self._topics = topics
-        self._messages = 100  # asked for at once, about FETCH_BYTES of them
+        self._messages = 100  # asked for at once, about client.FETCH_BYTES of them
 
     def poll(self, seconds: float) -> Sequence[Fetched]:
         """See `client.Consumer`."""
-        try:
+        with _translated():
             polled = self._consumer.consume(self._messages, seconds)
-        except KafkaException as error:
-            raise _translate(error.args[0]) from error
         columns: dict[tuple[str, int], Fetched] = {}
         size = 0
         for message in polled:
@@ -125,13 +124,15 @@ class ConfluentConsumer:
             fetched.offsets.append(message.offset() + 1)  # type: ignore[attr-defined]
             fetched.values.append(value)  # type: ignore[attr-defined]
         if size:
-            self._messages = max(1, min(FETCH_MESSAGES, FETCH_BYTES * len(polled) // size))
+            self._messages = max(
+                1, min(client.FETCH_MESSAGES, client.FETCH_BYTES * len(polled) // size)
+            )
         return list(columns.values())
 
     def reachable(self) -> bool:
         """See `client.Consumer`."""
         try:
-            self._consumer.list_topics(self._topics[0], timeout=REACH_SECONDS)
+            self._consumer.list_topics(self._topics[0], timeout=client.REACH_SECONDS)
         except KafkaException:
             return False
         return True
@@ -139,6 +140,20 @@ class ConfluentConsumer:
     def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
         """See `client.Consumer`; the library calls back while it polls."""
         self._commits.ask(self._consumer, offsets, done)
+
+    def committed(self, partition: Partition) -> int | None:
+        """See `client.Consumer`."""
+        asked = [TopicPartition(*partition)]
+        with _translated():
+            (mark,) = self._consumer.committed(asked, timeout=client.REACH_SECONDS)
+        return mark.offset if mark.offset >= 0 else None
+
+    def beginning(self, partition: Partition) -> int:
+        """See `client.Consumer`."""
+        asked = TopicPartition(*partition)
+        with _translated():
+            low, _ = self._consumer.get_watermark_offsets(asked, timeout=client.REACH_SECONDS)
+        return int(low)
 
     def close(self) -> None:
         """See `client.Consumer`."""
@@ -177,36 +192,6 @@ class ConfluentProducer:
         """See `client.Producer`."""
         self._producer.purge()
         self._producer.poll(0)
-
-
-class _Listener:
-    """Called by the library in the thread that polls; its own threads keep up the heartbeat."""
-
-    def __init__(self, group: Group, commits: _Commits) -> None:
-        self._group = group
-        self._commits = commits
-
-    def assigned(self, _: object, assigned: Collection[Any]) -> None:
-        self._group.assigned(_partitions(assigned))
-
-    def revoked(self, consumer: Any, revoked: Collection[Any]) -> None:  # noqa: ANN401 (untyped)
-        partitions = _partitions(revoked)
-        settled = threading.Event()
-        self._group.when_settled(partitions, settled.set)
-        settled.wait()
-        offsets = self._group.revoked(partitions)
-
-        def committed(failure: str | None) -> None:
-            if failure is None:
-                self._group.committed(offsets)
-            else:
-                self._group.lost(partitions)
-
-        if offsets:  # on its way before the group learns that the partitions are free
-            self._commits.ask(consumer, offsets, committed)
-
-    def lost(self, _: object, lost: Collection[Any]) -> None:
-        self._group.lost(_partitions(lost))
 
 
 class _Commits:
@@ -248,10 +233,6 @@ def _connect(client: Any, first: _FirstError) -> None:  # noqa: ANN401 (untyped)
         raise _translate(first.error or error.args[0]) from error
 
 
-def _partitions(partitions: Collection[Any]) -> list[Partition]:
-    return [Partition(partition.topic, partition.partition) for partition in partitions]
-
-
 def _check(error: KafkaError) -> None:
     """Raise what cannot heal; librdkafka goes on by itself after the rest."""
     if error.fatal() or error.code() in REFUSED:
@@ -266,27 +247,24 @@ def _translate(error: KafkaError) -> Exception:
     return KafkaAwayError(error.str())
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise the library's errors as `client` names them."""
+    try:
+        yield
+    except KafkaException as error:
+        raise _translate(error.args[0]) from error
+
+
 def _common(
     servers: str, settings: Kafka, on_error: Callable[[KafkaError], None]
 ) -> dict[str, Any]:
-    """Settings of consumers and producers alike; empty ones stay at the library's default."""
-    secured = {
-        "ssl.ca.location": settings.ssl_ca,
-        "ssl.certificate.location": settings.ssl_cert,
-        "ssl.key.location": settings.ssl_key,
-    }
-    if settings.security_protocol.startswith("SASL"):
-        secured |= {
-            "sasl.mechanisms": settings.sasl_mechanism,
-            "sasl.username": settings.sasl_username,
-            "sasl.password": settings.sasl_password,
-        }
+    """Settings of consumers and producers alike."""
     return {
         "bootstrap.servers": servers,
         "client.id": "pano-bridge",
-        "security.protocol": settings.security_protocol,
-        "topic.metadata.refresh.interval.ms": int(METADATA_SECONDS * 1000),
+        "topic.metadata.refresh.interval.ms": int(client.METADATA_SECONDS * 1000),
         "reconnect.backoff.max.ms": 5000,
         "log_level": 0,  # it would write to stderr; errors come through `error_cb`
         "error_cb": on_error,
-    } | {key: value for key, value in secured.items() if value}
+    } | client.settings_named(NAMES, settings)

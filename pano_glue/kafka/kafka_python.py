@@ -11,17 +11,8 @@ from kafka import errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.future import Future
 
-from pano_glue.kafka.client import (
-    FETCH_BYTES,
-    FETCH_MESSAGES,
-    METADATA_SECONDS,
-    REACH_SECONDS,
-    SESSION_SECONDS,
-    Fetched,
-    KafkaAwayError,
-    KafkaRefusedError,
-    Partition,
-)
+from pano_glue.kafka import client
+from pano_glue.kafka.client import Fetched, KafkaAwayError, KafkaRefusedError, Partition
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,6 +25,15 @@ CLOSE_SECONDS = 5.0
 FOREVER = 1 << 30  # milliseconds, twelve days: as long as the library's clock arithmetic likes
 BUFFERED_BYTES = 32 << 20
 
+NAMES = {
+    "security_protocol": "security_protocol",
+    "ssl_ca": "ssl_cafile",
+    "ssl_cert": "ssl_certfile",
+    "ssl_key": "ssl_keyfile",
+    "sasl_mechanism": "sasl_mechanism",
+    "sasl_username": "sasl_plain_username",
+    "sasl_password": "sasl_plain_password",
+}
 REFUSED = (
     errors.SaslAuthenticationFailedError,
     errors.AuthorizationError,
@@ -53,9 +53,9 @@ def open_consumer(
             auto_offset_reset="earliest",
             partition_assignment_strategy=[CooperativeStickyAssignor],
             allow_auto_create_topics=False,
-            session_timeout_ms=int(SESSION_SECONDS * 1000),
-            fetch_max_bytes=FETCH_BYTES,
-            max_poll_records=FETCH_MESSAGES,
+            session_timeout_ms=int(client.SESSION_SECONDS * 1000),
+            fetch_max_bytes=client.FETCH_BYTES,
+            max_poll_records=client.FETCH_MESSAGES,
             **_common(servers, settings),
         )
         consumer.subscribe(topics=topics, listener=_Listener(consumer, group))
@@ -102,7 +102,7 @@ class KafkaPythonConsumer:
         """See `client.Consumer`."""
         some = kafka.TopicPartition(self._topics[0], 0)
         try:  # a question for the group's coordinator, whether there is such a topic or not
-            self._consumer.committed(some, timeout_ms=int(REACH_SECONDS * 1000))
+            self._consumer.committed(some, timeout_ms=int(client.REACH_SECONDS * 1000))
         except errors.KafkaError:
             return False
         return True
@@ -113,6 +113,19 @@ class KafkaPythonConsumer:
             asked = self._consumer.commit_async(_marks(offsets))
         asked.add_callback(lambda _: done(None))
         asked.add_errback(lambda error: done(str(error)))
+
+    def committed(self, partition: Partition) -> int | None:
+        """See `client.Consumer`."""
+        asked = kafka.TopicPartition(*partition)
+        with _translated():
+            offset = self._consumer.committed(asked, timeout_ms=int(client.REACH_SECONDS * 1000))
+        return None if offset is None else int(offset)
+
+    def beginning(self, partition: Partition) -> int:
+        """See `client.Consumer`."""
+        asked = kafka.TopicPartition(*partition)
+        with _translated():
+            return int(self._consumer.beginning_offsets([asked])[asked])
 
     def close(self) -> None:
         """See `client.Consumer`."""
@@ -187,27 +200,15 @@ def _marks(offsets: Mapping[Partition, int]) -> dict[Any, Any]:
 
 
 def _common(servers: str, settings: Kafka) -> dict[str, Any]:
-    """Settings of consumers and producers alike; empty ones stay at the library's default."""
-    secured = {
-        "security_protocol": settings.security_protocol,
-        "ssl_cafile": settings.ssl_ca,
-        "ssl_certfile": settings.ssl_cert,
-        "ssl_keyfile": settings.ssl_key,
-    }
-    if settings.security_protocol.startswith("SASL"):
-        secured |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": settings.sasl_password,
-        }
+    """Settings of consumers and producers alike."""
     return {
         "bootstrap_servers": servers.split(","),
         "client_id": "pano-bridge",
         "bootstrap_timeout_ms": int(CONNECT_SECONDS * 1000),
-        "metadata_max_age_ms": int(METADATA_SECONDS * 1000),
+        "metadata_max_age_ms": int(client.METADATA_SECONDS * 1000),
         "reconnect_backoff_max_ms": 5000,
         "metrics_enabled": False,
-    } | {key: value for key, value in secured.items() if value}
+    } | client.settings_named(NAMES, settings)
 
 
 @contextmanager

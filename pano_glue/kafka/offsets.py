@@ -31,9 +31,16 @@ class Offsets:
         self._counted: dict[Partition, int] = {}
         self._scraped: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
+        self._next: dict[Partition, int] = {}
         self._counted_before: dict[Partition, int] = {}
         self._waiting: list[tuple[Collection[Partition], Callable[[], None]]] = []
         self._closing = False
+
+    def expected(self, fetched: Fetched) -> int | None:
+        """Tell the offset that should have come next; None for the first since the assignment."""
+        expected = self._next.get(fetched.partition)
+        self._next[fetched.partition] = fetched.offsets[-1]
+        return expected
 
     def fresh(self, fetched: Fetched) -> Fetched:
         """Leave out what this process counted before it lost the partition; maybe all of it."""
@@ -93,6 +100,8 @@ class Offsets:
         """Own the partitions; another member may have committed since they were ours last."""
         with self._lock:
             self._owned.update(partitions)
+            for partition in partitions:
+                self._next.pop(partition, None)
 
     def when_settled(self, partitions: Collection[Partition], then: Callable[[], None]) -> None:
         """Call `then` once all that was counted was scraped, and when the hand-over is overdue."""

@@ -86,6 +86,9 @@ class Ledger(Protocol):
     def lost(self, sensor: str, batches: int) -> None:
         """Count `batches` that a sensor sent (by its `seq`) and that never arrived."""
 
+    def deleted(self, source: str, messages: int) -> None:
+        """Count `messages` that were deleted before the source could read them."""
+
     def connection(self, source: str, *, up: bool) -> None:
         """Say that the source's connection came up or went away."""
 

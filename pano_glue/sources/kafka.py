@@ -97,6 +97,7 @@ class KafkaSource:
     def batches(self) -> Iterator[Batch]:
         """Yield what comes in. After `stop` nothing more: what is not read is read next time."""
         self._reader = threading.current_thread()
+        self._context.ledger.deleted(self.name, 0)  # from which rates begin
         backoff = Backoff(self._stop)
         while not self._stop.is_set():
             try:
@@ -155,9 +156,23 @@ class KafkaSource:
                 self._tell(up=True)
             elif idle % IDLE_POLLS == 0:
                 self._tell(up=consumer.reachable())
-            for fetched in map(self._offsets.fresh, polled):
-                if fetched.values:
-                    yield from self._batches_of(fetched)
+            for fetched in polled:
+                self._count_deleted(consumer, fetched)
+                if (fresh := self._offsets.fresh(fetched)).values:
+                    yield from self._batches_of(fresh)
+
+    def _count_deleted(self, consumer: Consumer, fetched: Fetched) -> None:
+        """Count what Kafka's retention took before it was read.
+
+        Offsets alone do not tell: transactions and compacted topics have gaps of their own.
+        """
+        expected = self._offsets.expected(fetched)
+        if expected is None:
+            expected = consumer.committed(fetched.partition)
+        came = fetched.offsets[0] - 1
+        if expected is not None and came > expected:
+            deleted = min(came, consumer.beginning(fetched.partition)) - expected
+            self._context.ledger.deleted(self.name, max(0, deleted))
 
     def _batches_of(self, fetched: Fetched) -> Iterator[Batch]:
         before = self._offsets.position()

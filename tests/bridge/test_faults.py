@@ -13,10 +13,10 @@ import random
 import shutil
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import HTTPException
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,29 +89,35 @@ class Scraper:
     """Scrapes all the time, and keeps the last count of each life."""
 
     def __init__(self) -> None:
-        """Begin paused."""
+        """Begin without a bridge."""
         self.counted = 0.0
-        self.bridge: Living | None = None
         self.paused = Event()
+        self._bridge: Living | None = None
+        self._scraping = Lock()
         self._end = Event()
         self._thread = Thread(target=self._scrape)
         self._thread.start()
 
     def _scrape(self) -> None:
         while not self._end.wait(0.02):
-            bridge = self.bridge
-            if bridge is None or self.paused.is_set():
-                continue
-            try:
-                page = bridge.page("/metrics")
-            except (OSError, HTTPException):
-                continue
-            if bridge is self.bridge:
-                self.counted = total(page, "pano_bridge_records_total", result="counted")
+            with self._scraping:
+                if self._bridge is None or self.paused.is_set():
+                    continue
+                with suppress(OSError, HTTPException):
+                    page = self._bridge.page("/metrics")
+                    self.counted = total(page, "pano_bridge_records_total", result="counted")
 
-    def life(self, bridge: Living) -> None:
-        self.counted = 0.0
-        self.bridge = bridge
+    def begin(self, bridge: Living) -> None:
+        """Scrape another life."""
+        with self._scraping:
+            self.counted = 0.0
+            self._bridge = bridge
+
+    def last(self) -> float:
+        """Tell what was scraped last of a life that has ended, an answer on its way included."""
+        with self._scraping:
+            self._bridge = None
+            return self.counted
 
     def has_counted(self, records: float) -> bool:
         return self.counted >= records
@@ -157,7 +163,7 @@ def run_round(tmp_path: Path, draw: random.Random, fault: str) -> int:
         for life in range(KILLS + 1):
             base = writer.records_before(position)
             bridge = Living(tmp_path, "--source", source, "--state-dir", str(state))
-            scraper.life(bridge)
+            scraper.begin(bridge)
             for _ in range(draw.randrange(5, 25)):
                 writer.write()
                 time.sleep(draw.random() * 0.02)
@@ -170,9 +176,7 @@ def run_round(tmp_path: Path, draw: random.Random, fault: str) -> int:
                 assert "Traceback" not in bridge.errors()
             else:
                 bridge.kill()
-            before_stop, scraper.bridge = scraper.counted, None
-            time.sleep(0.05)  # an answer on its way is still read
-            last = max(before_stop, scraper.counted)
+            last = scraper.last()
             committed = writer.records_before(position)
             assert committed <= base + last, "committed what was never scraped: lost"
             doubles += int(base + last) - committed

@@ -24,11 +24,16 @@ class Ledger:
     sensors: set[str] = field(default_factory=set)
     up: list[bool] = field(default_factory=list)
     skipped_records: int = 0
+    deleted_messages: int = 0
 
     def lost(self, sensor: str, batches: int) -> None:
         self.sensors.add(sensor)
         if batches:
             self.lost_batches[sensor] = self.lost_batches.get(sensor, 0) + batches
+
+    def deleted(self, source: str, messages: int) -> None:
+        assert source
+        self.deleted_messages += messages
 
     def connection(self, source: str, *, up: bool) -> None:
         assert source

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
 from pano_glue.kafka.address import parse_address
@@ -183,3 +183,31 @@ def test_kafka_that_is_away_is_waited_for(
 def test_stop_ends_a_source_whose_kafka_was_never_there(open_reader: Callable[..., Reader]) -> None:
     reader = open_reader("dns", servers="127.0.0.1:1")
     reader.stop()
+
+
+def delete_before(kafka: KafkaBroker, topic: str, offset: int) -> None:
+    """Do what retention does, in each partition."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka.servers)
+    admin.delete_records({TopicPartition(topic, n): offset for n in range(PARTITIONS)})
+    admin.close()
+
+
+def test_messages_deleted_before_they_were_read_are_counted(
+    topic: str,
+    kafka: KafkaBroker,
+    produce: Callable[[str, list[bytes]], None],
+    open_reader: Callable[..., Reader],
+    ledger: Ledger,
+) -> None:
+    produce(topic, numbered(0, 20 * PARTITIONS))
+    delete_before(kafka, topic, 3)  # nobody was here yet, so nobody lost it
+    first = open_reader(topic)
+    wait_until(lambda: len(first.lines) == 17 * PARTITIONS)
+    first.scrape()
+    first.close()
+    assert ledger.deleted_messages == 0
+    produce(topic, numbered(20 * PARTITIONS, 20 * PARTITIONS))
+    delete_before(kafka, topic, 25)
+    second = open_reader(topic)
+    wait_until(lambda: len(second.lines) == 15 * PARTITIONS)
+    assert ledger.deleted_messages == 5 * PARTITIONS
