@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Link:
-    """A veth pair between the router and one host, with both ends' addresses (RFC 2544, 3849)."""
+    """A veth pair that ends at one host, with the host's addresses (RFC 2544, RFC 3849)."""
 
     host: str
     port: str
@@ -75,16 +75,7 @@ class Network:
 
     def _connect(self, link: Link) -> None:
         router, host = self._by_name[ROUTER], self._by_name[link.host]
-        port = ["link", "add", link.port, "netns", str(router.child.pid), "type", "veth"]
-        _run(["ip", *port, "peer", "name", "eth0", "netns", str(host.child.pid)])
-        for namespace, device, last in ((router, link.port, 1), (host, "eth0", 2)):
-            namespace.ip("link", "set", "lo", "up")
-            namespace.ip("address", "add", f"198.18.{link.subnet}.{last}/24", "dev", device)
-            # Duplicate address detection would keep the address tentative for a second.
-            namespace.ip(
-                "address", "add", f"2001:db8:{link.subnet}::{last}/64", "dev", device, "nodad"
-            )
-            namespace.ip("link", "set", device, "up")
+        connect(router, link.port, host, "eth0", link.subnet)
         host.ip("route", "add", "default", "via", f"198.18.{link.subnet}.1")
         host.ip("-6", "route", "add", "default", "via", f"2001:db8:{link.subnet}::1")
 
@@ -111,6 +102,27 @@ class Namespace:
     def ip(self, *words: str) -> None:
         """Run iproute2's `ip` inside."""
         self.run("ip", *words)
+
+
+def connect(first: Namespace, device: str, second: Namespace, other: str, subnet: int) -> None:
+    """Connect two namespaces: `device` is the first's end, with address 1, `other` the second's.
+
+    The link is quiet: no discovery of any kind, so all that it carries is what we send.
+    """
+    pair = ["link", "add", device, "netns", str(first.child.pid), "type", "veth"]
+    _run(["ip", *pair, "peer", "name", other, "netns", str(second.child.pid)])
+    for namespace, end, last in ((first, device, 1), (second, other, 2)):
+        namespace.run("sysctl", "-qw", f"net.ipv6.conf.{end}.router_solicitations=0")
+        namespace.ip("link", "set", "lo", "up")
+        mac = f"02:00:00:00:{subnet:02x}:{{:02x}}"
+        namespace.ip("link", "set", end, "address", mac.format(last), "multicast", "off")
+        namespace.ip("link", "set", end, "addrgenmode", "none", "up")
+        for prefix, bits in ((f"198.18.{subnet}.", 24), (f"2001:db8:{subnet}::", 64)):
+            # Duplicate address detection would keep the address tentative for a second.
+            no_wait = ["nodad"] if ":" in prefix else []
+            namespace.ip("address", "add", f"{prefix}{last}/{bits}", "dev", end, *no_wait)
+            neighbour = [f"{prefix}{3 - last}", "lladdr", mac.format(3 - last), "dev", end]
+            namespace.ip("neigh", "replace", *neighbour, "nud", "permanent")
 
 
 def _run(argv: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 HOSTS = 500  # names below pano.test that exist
 BIG = " ".join(['"' + "x" * 250 + '"'] * 12)  # 3,000 octets: three IP fragments over UDP
+OTHER_PORT = 5300  # answers too, where nobody takes it for DNS
 LIMIT = 3  # answers per second that the slow resolver gives in limited.test
 
 # `broken.test` is configured but its file is missing: SERVFAIL. Zones not configured: REFUSED.
@@ -20,6 +21,7 @@ LIMIT = 3  # answers per second that the slow resolver gives in limited.test
 NSD_CONF = """\
 server:
   ip-address: 0.0.0.0
+  ip-address: 0.0.0.0@{other_port}
   ip-address: ::
   username: ""
   chroot: ""
@@ -83,7 +85,8 @@ def start_resolver(
     (home / "pano.test.zone").write_text(pano_zone())
     (home / "limited.test.zone").write_text(SOA + "* A 203.0.113.1\n")
     conf = home / "nsd.conf"
-    conf.write_text(NSD_CONF.format(folder=home, ratelimit=LIMIT if limits else 0))
+    ratelimit = LIMIT if limits else 0
+    conf.write_text(NSD_CONF.format(folder=home, ratelimit=ratelimit, other_port=OTHER_PORT))
     child = Child(f"nsd-{name}", inside(["nsd", "-d", "-c", str(conf)]), folder)
     child.wait_until(lambda: "nsd started" in child.output(), "answer from nsd")
     return child

@@ -61,7 +61,7 @@ class Lab:
                 inside = self.network.inside(link.host).enter
                 child = start_resolver(link.host, inside, self.folder, limits=link is SLOW)
                 undo.callback(child.stop)
-                wait_for_answers(link, self.network, self.folder)
+                wait_for_answers(link, self.network.inside(CLIENT.host), self.folder)
             self._undo = undo.pop_all()
         return self
 

@@ -17,7 +17,7 @@ from pano_glue.pipeline.process import Child, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pano_glue.lab.network import Network
+    from pano_glue.lab.network import Namespace, Network
 
 ENDLESS_SECONDS = 10 * 365 * 86_400
 REPLY_TIMEOUT = 5  # dnsperf -t; the same as PANO::query_timeout
@@ -119,8 +119,8 @@ def start_workload(
     return Child(workload.name, network.inside(CLIENT.host).enter(argv), folder)
 
 
-def wait_for_answers(link: Link, network: Network, folder: Path) -> None:
-    """Wait until the resolver on `link` answers over both families.
+def wait_for_answers(link: Link, client: Namespace, folder: Path) -> None:
+    """Wait until the resolver on `link` answers `client` over both families.
 
     A fresh link carries IPv6 only after the kernel's next link-watch round.
 
@@ -131,7 +131,7 @@ def wait_for_answers(link: Link, network: Network, folder: Path) -> None:
     question.write_text("pano.test SOA\n")
     for address in (link.address4, link.address6):
         argv = ["dnsperf", "-s", address, "-m", "tcp", "-n", "1", "-t", "1", "-d", str(question)]
-        probe = network.inside(CLIENT.host).enter(argv)
+        probe = client.enter(argv)
 
         def answered(probe: list[str] = probe) -> bool:
             done = subprocess.run(probe, capture_output=True, text=True, check=False)
@@ -141,23 +141,35 @@ def wait_for_answers(link: Link, network: Network, folder: Path) -> None:
             raise PanoError(f"the lab's resolver {link.host} does not answer at {address}")
 
 
-SUMMARY = re.compile(r"^ *Queries (sent|completed|lost|interrupted): +(\d+)", re.MULTILINE)
+SUMMARY = re.compile(
+    r"^ *Queries (sent|completed|lost|interrupted|per second): +([\d.]+)", re.MULTILINE
+)
 RCODES = re.compile(r"^ *Response codes: +(.*)$", re.MULTILINE)
+
+
+def read_figures(name: str, printed: str) -> Counter[str]:
+    """Read dnsperf's closing figures by their names; what it does not name is 0.
+
+    Raises:
+        PanoError: when there is no summary.
+    """
+    found = Counter({key: int(float(figure)) for key, figure in SUMMARY.findall(printed)})
+    if "sent" not in found:
+        raise PanoError(f"dnsperf {name} printed no summary", printed.strip()[-200:])
+    return found
 
 
 def read_summary(name: str, printed: str) -> Tally:
     """Read dnsperf's closing statistics; queries it gave up on at Ctrl-C count as timeouts.
 
     Raises:
-        PanoError: when there is no summary.
+        PanoError: as `read_figures`.
     """
-    found = {key: int(count) for key, count in SUMMARY.findall(printed)}
-    if "sent" not in found:
-        raise PanoError(f"dnsperf {name} printed no summary", printed.strip()[-200:])
+    found = read_figures(name, printed)
     rcodes: Counter[str] = Counter()
     listed = RCODES.search(printed)
     for part in listed[1].split(", ") if listed else []:
         rcode, count, *_ = part.split()
         rcodes[rcode] += int(count)
-    lost = found.get("lost", 0) + found.get("interrupted", 0)
+    lost = found["lost"] + found["interrupted"]
     return Tally(found["sent"], found["completed"], lost, rcodes)

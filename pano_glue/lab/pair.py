@@ -1,4 +1,7 @@
-"""The lab: what is on its one wire is counted by the kernel, and there is nothing but DNS on it."""
+"""The agent's own lab: a client and a resolver on one link, and the agent on the resolver's end.
+
+What is on the wire is counted by the kernel, and there is nothing but DNS on it.
+"""
 
 from __future__ import annotations
 
@@ -9,52 +12,25 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pano_glue.lab.network import Namespace
-from pano_glue.pipeline.process import Child, wait_for
+from pano_glue.lab.network import Link, Namespace, connect
+from pano_glue.lab.resolvers import HOSTS, start_resolver
+from pano_glue.lab.workload import read_figures, wait_for_answers
+from pano_glue.pipeline.process import Child
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
     from types import TracebackType
 
 AGENT = Path(sys.executable).with_name("pano-agent")
-SERVER4, SERVER6 = "198.18.9.2", "2001:db8:9::2"
-PORT = "sv0"  # the server's interface, where the agent is
-MACS = {"cl0": "02:00:00:00:09:01", PORT: "02:00:00:00:09:02"}
-NSD_CONF = """\
-server:
-  ip-address: 0.0.0.0
-  ip-address: 0.0.0.0@5300
-  ip-address: ::
-  username: ""
-  chroot: ""
-  zonesdir: "{folder}"
-  pidfile: "{folder}/nsd.pid"
-  xfrdfile: "{folder}/xfrd.state"
-  zonelistfile: "{folder}/zone.list"
-  database: ""
-  server-count: 1
-  ipv4-edns-size: 4096
-  ipv6-edns-size: 4096
-  rrl-ratelimit: 0
-remote-control:
-  control-enable: no
-zone:
-  name: pano.test
-  zonefile: pano.test.zone
-"""
-LONG_TEXT = " ".join(['"' + "x" * 250 + '"'] * 12)  # an answer of 3,000 bytes
-ZONE = f"""\
-$TTL 300
-@ SOA ns.pano.test. hostmaster.pano.test. 1 3600 900 604800 60
-@ NS ns
-ns A {SERVER4}
-big TXT {LONG_TEXT}
-*.many A 203.0.113.1
-"""
+SERVER = Link("server", "sv0", 9)
+SERVER4, SERVER6 = SERVER.address4, SERVER.address6
+PORT = SERVER.port  # the server's interface, where the agent is
+NAMES = [f"host{number}.pano.test A" for number in range(HOSTS)]
+CORES = ["taskset", "-c"]  # one for the client, one for the server, as on two machines
 
 
 def output(argv: Sequence[str]) -> str:
@@ -62,18 +38,7 @@ def output(argv: Sequence[str]) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
-@dataclass(frozen=True)
-class Load:
-    """What dnsperf says of its run."""
-
-    sent: int
-    completed: int
-    lost: int
-    interrupted: int  # outstanding when it was told to end
-    per_second: float
-
-
-class Lab:
+class Pair:
     """Two namespaces on one link, and nsd; a context manager that leaves nothing behind."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,14 +47,15 @@ class Lab:
         self._undo = ExitStack()
 
     def __enter__(self) -> Self:
-        """Create the network and start the server."""
+        """Create the network and start the server, which answers when this returns."""
         with ExitStack() as undo:
             self.client = Namespace("client", self.folder)
             undo.callback(self.client.child.stop)
             self.server = Namespace("server", self.folder)
             undo.callback(self.server.child.stop)
-            self._connect()
-            undo.callback(self._start_server().stop)
+            connect(self.client, "cl0", self.server, PORT, SERVER.subnet)
+            undo.callback(self.start_resolver("nsd", self.server).stop)
+            wait_for_answers(SERVER, self.client, self.folder)
             self._undo = undo.pop_all()
         return self
 
@@ -102,40 +68,14 @@ class Lab:
         """Stop the server; the network goes with its last process."""
         self._undo.close()
 
-    def _connect(self) -> None:
-        ends = {"cl0": (self.client, 1), PORT: (self.server, 2)}
-        here = ["ip", "link", "add", "cl0", "netns", str(self.client.child.pid), "type", "veth"]
-        there = ["peer", "name", PORT, "netns", str(self.server.child.pid)]
-        subprocess.run([*here, *there], check=True)
-        for device, (namespace, last) in ends.items():
-            other = next(name for name in ends if name != device)
-            # No discovery of any kind: DNS is all that the wire carries.
-            for family in "all", "default":
-                namespace.run("sysctl", "-qw", f"net.ipv6.conf.{family}.router_solicitations=0")
-            namespace.ip("link", "set", device, "address", MACS[device], "multicast", "off")
-            namespace.ip("link", "set", device, "addrgenmode", "none")
-            namespace.ip("address", "add", f"198.18.9.{last}/24", "dev", device)
-            namespace.ip("address", "add", f"2001:db8:9::{last}/64", "dev", device, "nodad")
-            namespace.ip("link", "set", device, "up")
-            namespace.ip("link", "set", "lo", "up")
-            for address in f"198.18.9.{3 - last}", f"2001:db8:9::{3 - last}":
-                entry = ["neigh", "replace", address, "lladdr", MACS[other], "dev", device]
-                namespace.ip(*entry, "nud", "permanent")
+    def start_resolver(self, name: str, where: Namespace) -> Child:
+        """Start nsd in a namespace, on a core of its own; it serves when this returns."""
+        pinned = [*CORES, "1"]
+        return start_resolver(
+            name, lambda argv: where.enter([*pinned, *argv]), self.folder, limits=False
+        )
 
-        for device, (namespace, _) in ends.items():
-            show = namespace.enter(["ip", "-j", "link", "show", device])
-            wait_for(lambda show=show: '"operstate":"UP"' in output(show), 10)
-
-    def _start_server(self) -> Child:
-        (self.folder / "pano.test.zone").write_text(ZONE)
-        conf = self.folder / "nsd.conf"
-        conf.write_text(NSD_CONF.format(folder=self.folder))
-        argv = ["taskset", "-c", "1", "nsd", "-d", "-c", str(conf)]
-        nsd = Child("nsd", self.server.enter(argv), self.folder)
-        nsd.wait_until(lambda: "nsd started" in nsd.output(), "word that nsd started")
-        return nsd
-
-    def query(self, names: Sequence[str], *options: str, server: str = SERVER4) -> Load:
+    def query(self, names: Sequence[str], *options: str, server: str = SERVER4) -> Counter[str]:
         """Run dnsperf in the client's namespace to its end; `names` are lines of its data file."""
         return self.finish(self.start_load(names, *options, server=server))
 
@@ -144,32 +84,19 @@ class Lab:
         data = self.folder / "queries"
         data.write_text("".join(f"{name}\n" for name in names))
         (self.folder / "dnsperf.log").unlink(missing_ok=True)
-        argv = ["taskset", "-c", "0", "dnsperf", "-s", server, "-d", str(data), *options]
+        argv = [*CORES, "0", "dnsperf", "-s", server, "-d", str(data), *options]
         return Child("dnsperf", self.client.enter(argv), self.folder)
 
     @staticmethod
-    def finish(load: Child, seconds: float = 600) -> Load:
-        """Wait for dnsperf's end and read its summary."""
+    def finish(load: Child, seconds: float = 600) -> Counter[str]:
+        """Wait for dnsperf's end; returns its figures, as `read_figures` does."""
         load.wait(seconds)
-        said = load.output()
-
-        def figure(label: str) -> float:
-            found = re.search(rf"{label}:\s+([\d.]+)", said)
-            return float(found[1]) if found else 0.0
-
-        return Load(
-            int(figure("Queries sent")),
-            int(figure("Queries completed")),
-            int(figure("Queries lost")),
-            int(figure("Queries interrupted")),
-            figure("Queries per second"),
-        )
+        return read_figures("load", load.output())
 
     def wire(self) -> int:
         """Return how many packets have been on the wire, by the server's interface."""
         argv = self.server.enter(["ip", "-s", "-j", "link", "show", PORT])
-        shown = output(argv)
-        stats = json.loads(shown)[0]["stats64"]
+        stats = json.loads(output(argv))[0]["stats64"]
         return int(stats["rx"]["packets"]) + int(stats["tx"]["packets"])
 
     def start_agent(self, *options: str, iface: str = PORT) -> Child:
@@ -207,8 +134,7 @@ class Lab:
     def status(self) -> dict[str, Any]:
         """Ask the running agent."""
         argv = [str(AGENT), "status", "--json", "--control", str(self.folder / "agent.sock")]
-        said = output(argv)
-        answer: dict[str, Any] = json.loads(said)
+        answer: dict[str, Any] = json.loads(output(argv))
         return answer
 
     def sums(self) -> dict[str, int]:

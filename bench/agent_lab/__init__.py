@@ -1,1 +1,0 @@
-"""A client and a DNS server in two network namespaces, and the agent on the server's interface."""
