@@ -2,6 +2,7 @@
 
 @load base/frameworks/broker
 @load base/frameworks/cluster
+@load ./json
 @load ./main
 @load ./stats
 @load ./subscribers
@@ -61,23 +62,6 @@ global lines: table[string] of string_vec = {
 };
 global batches: table[string] of count &default=0;
 
-# Omitted columns are cut out of the finished text; inside a string, JSON escapes quotes.
-global omitted: pattern;
-
-# Matches fields of these names, and the comma before, in JSON as to_json() writes it.
-function field_pattern(names: set[string]): pattern
-	{
-	local choices: string_vec;
-
-	for ( name in names )
-		choices += name;
-
-	local text = "\\\"([^\"\\\\]|\\\\.)*\\\"";
-	local list = fmt("\\[(%s|[^\"\\]])*\\]", text);
-	return string_to_pattern(fmt(",\\\"(%s)\\\":(%s|%s|[^,}\"\\[]+)",
-	    join_string_vec(choices, "|"), text, list), F);
-	}
-
 function send_batch(log: string)
 	{
 	if ( |lines[log]| == 0 )
@@ -87,7 +71,7 @@ function send_batch(log: string)
 	lines[log] = vector();
 
 	if ( |omit| > 0 )
-		ndjson = gsub(ndjson, omitted, "");
+		ndjson = without_omitted(ndjson);
 
 	# Packets of an interface wait for nobody.
 	if ( reading_traces() )
@@ -110,24 +94,14 @@ function add_line(log: string, line: string)
 		send_batch(log);
 	}
 
-# Logs flatten the connection's id; to_json() nests it.
-function flat_json(info: Info): string
-	{
-	local id = info$id;
-	local nested = to_json(info, T, /^_/, T);
-	return fmt("{\"ts\":%.6f,\"uid\":\"%s\",\"id.orig_h\":\"%s\",\"id.orig_p\":%d,\"id.resp_h\":\"%s\",\"id.resp_p\":%d,%s",
-	    info$ts, info$uid, id$orig_h, id$orig_p, id$resp_h, id$resp_p,
-	    nested[strstr(nested, "},\"proto\":") + 1 :]);
-	}
-
 event log_dns(info: Info) &group="PANO batches"
 	{
-	add_line("dns", flat_json(info));
+	add_line("dns", json_line(info));
 	}
 
 event log_stats(row: Stats) &group="PANO batches"
 	{
-	add_line("pano_stats", to_json(row, T, /^_/, T));
+	add_line("pano_stats", to_json(row, T));
 	}
 
 event send_batches()
@@ -196,8 +170,10 @@ event zeek_init()
 		return;
 		}
 
-	if ( |omit| > 0 )
-		omitted = field_pattern(omit);
+@ifdef ( Cluster::CLUSTER_BACKEND_NONE )
+	if ( Cluster::backend == Cluster::CLUSTER_BACKEND_NONE )
+		Reporter::fatal("PANO publishes to nobody, as Zeek has no cluster backend: @load frameworks/cluster/backend/broker");
+@endif
 
 	schedule batch_interval { batches_due() };
 	}

@@ -1,6 +1,7 @@
 ##! Global settings of a dedicated sensor, a Zeek that does nothing but this package.
 ##! Loaded in bare mode only; beside other scripts load it by name if you want it.
 
+@load base/frameworks/cluster
 @load ./messages
 
 # A packet mirrored on its way out has no checksum yet: the network card adds it.
@@ -21,3 +22,10 @@ redef likely_server_ports += {
 
 # The ledger counts every complaint of the parser; Zeek thins them out otherwise.
 redef Weird::sampling_threshold = 4294967295;
+
+# From 8.1 on a Zeek that is in no cluster publishes to nobody unless told how.
+@ifdef ( Cluster::CLUSTER_BACKEND_NONE )
+@if ( Cluster::node == "" )
+redef Cluster::backend = Cluster::CLUSTER_BACKEND_BROKER;
+@endif
+@endif

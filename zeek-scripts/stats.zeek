@@ -1,6 +1,7 @@
 ##! The ledger: what came in, what became of it, and what went out, every few seconds.
 
 @load base/frameworks/cluster
+@load base/misc/version
 @load ./main
 @load ./waiting
 
@@ -124,6 +125,15 @@ event zeek_init() &priority=5
 	if ( watches() && stats_interval > 0sec )
 		schedule stats_interval { stats_due() };
 	}
+
+@if ( Version::number >= 80100 )
+# Zeek 8.0 and older say so with a weird.
+event dns_message(c: connection, is_orig: bool, msg: dns_msg, len: count)
+	{
+	if ( msg$opcode != 0 )
+		++other_opcodes;
+	}
+@endif
 
 event conn_weird(name: string, c: connection, addl: string)
 	{

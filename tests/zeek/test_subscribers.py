@@ -129,11 +129,13 @@ def test_websocket(publisher: Callable[..., int], tmp_path: Path) -> None:
     from websockets.sync.client import connect
 
     port = publisher("websocket_port")
+    deadline = time.monotonic() + 30
     while True:
         try:
             connection = connect(f"ws://127.0.0.1:{port}/v1/messages/json", max_size=None)
             break
         except ConnectionRefusedError:  # Zeek is not listening yet
+            assert time.monotonic() < deadline, "Zeek does not listen"
             time.sleep(0.1)
     batches: list[list[Any]] = []
     with connection, suppress(ConnectionClosed):  # when Zeek ends
