@@ -25,8 +25,8 @@ from pano_glue.agent.mirror import (
     make_onward,
 )
 from pano_glue.agent.namespace import enter_namespace, open_namespace
-from pano_glue.agent.tap import open_tap
-from pano_glue.errors import SettingError
+from pano_glue.agent.tap import DEVICE, open_tap
+from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -157,7 +157,13 @@ class Agent:
         if self._relay:
             return
         name = f"{self._settings.target.name}-l"
-        fd = open_tap(name, bare=True)
+        try:
+            fd = open_tap(name, bare=True)
+        except OSError as error:
+            raise PanoError(
+                f"packets without an Ethernet header need {DEVICE} ({error.strerror})",
+                "load the kernel's tun, or keep such interfaces out of --iface",
+            ) from error
         self._undo.append(partial(os.close, fd))
         relay = self._field.silence(name, owner=self._settings.target.name)
         self._undo.append(self._attacher.attach("dress", relay.index, INGRESS).detach)

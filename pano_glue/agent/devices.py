@@ -144,28 +144,33 @@ class Network:
     def add_filter(self, index: int, direction: int, program: int, label: str) -> None:
         """Add a direct-action filter before those that are there; `label` says whose it is.
 
-        Nothing comes before preference 1: beside such a filter ours comes where the kernel puts it.
+        Nothing comes before preference 1. Beside BPF filters there ours still runs first, as the
+        kernel takes the youngest first; beside another kind it comes where the kernel puts it.
 
         Raises:
             OSError: as `add_clsact`.
         """
-        taken = [one["info"] >> 16 for one in self._filters(index, direction)]
-        before = min(filter(None, taken), default=0) - 1
-        try:
-            self._netlink.tc(
-                "add-filter",
-                "bpf",
-                index,
-                HANDLE,
-                fd=program,
-                name=MARK + label,
-                parent=PARENTS[direction],
-                prio=max(before, 0),  # 0: the kernel chooses
-                direct_action=True,
-                classid=1,
-            )
-        except NetlinkError as error:
-            raise OSError(error.code, "clsact filter") from error
+        first = min((one["info"] >> 16 for one in self._filters(index, direction)), default=0)
+        priorities = (1, 0) if first == 1 else (max(first - 1, 0),)  # 0: the kernel chooses
+        for priority in priorities:
+            try:
+                self._netlink.tc(
+                    "add-filter",
+                    "bpf",
+                    index,
+                    HANDLE,
+                    fd=program,
+                    name=MARK + label,
+                    parent=PARENTS[direction],
+                    prio=priority,
+                    direct_action=True,
+                    classid=1,
+                )
+            except NetlinkError as error:
+                if priority == priorities[-1]:
+                    raise OSError(error.code, "clsact filter") from error
+            else:
+                return
 
     def own_filters(self, index: int) -> Iterator[OwnFilter]:
         """List an interface's filters that an agent added."""

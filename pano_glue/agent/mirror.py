@@ -149,7 +149,8 @@ def make_onward(
             "geneve_port": sensor.port,
         }
     if not network.add_interface(name, sensor.kind, **settings):
-        raise PanoError(f"the kernel has no {sensor.kind}", "load its module, or use another kind")
+        other = next(kind for kind in PORTS if kind != sensor.kind)
+        raise PanoError(f"the kernel has no {sensor.kind}", f"load its module, or use {other}:…")
     undo.append(partial(network.remove_interface, name))
     return network.silence(name, owner=target.name)
 

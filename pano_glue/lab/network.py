@@ -113,10 +113,10 @@ def connect(first: Namespace, device: str, second: Namespace, other: str, subnet
     _run(["ip", *pair, "peer", "name", other, "netns", str(second.child.pid)])
     for namespace, end, last in ((first, device, 1), (second, other, 2)):
         namespace.run("sysctl", "-qw", f"net.ipv6.conf.{end}.router_solicitations=0")
-        namespace.ip("link", "set", "lo", "up")
         mac = f"02:00:00:00:{subnet:02x}:{{:02x}}"
-        namespace.ip("link", "set", end, "address", mac.format(last), "multicast", "off")
-        namespace.ip("link", "set", end, "addrgenmode", "none", "up")
+        quiet = ["multicast", "off", "arp", "off", "addrgenmode", "none"]
+        namespace.ip("link", "set", end, "address", mac.format(last), *quiet, "up")
+        namespace.ip("link", "set", "lo", "up")
         for prefix, bits in ((f"198.18.{subnet}.", 24), (f"2001:db8:{subnet}::", 64)):
             # Duplicate address detection would keep the address tentative for a second.
             no_wait = ["nodad"] if ":" in prefix else []

@@ -99,20 +99,20 @@ class Pair:
         stats = json.loads(output(argv))[0]["stats64"]
         return int(stats["rx"]["packets"]) + int(stats["tx"]["packets"])
 
-    def start_agent(self, *options: str, iface: str = PORT) -> Child:
+    def start_agent(self, *options: str, iface: str = PORT, before: Sequence[str] = ()) -> Child:
         """Start the agent on the server's interface, with the mirror beside it; it mirrors."""
-        agent = self.launch_agent(*options, iface=iface)
+        agent = self.launch_agent(*options, iface=iface, before=before)
         agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
         return agent
 
-    def launch_agent(self, *options: str, iface: str = PORT) -> Child:
-        """Start the agent, and do not wait until it mirrors."""
+    def launch_agent(self, *options: str, iface: str = PORT, before: Sequence[str] = ()) -> Child:
+        """Start the agent, and do not wait until it mirrors; `before` is a command that runs it."""
         control = self.folder / "agent.sock"
         argv = [str(AGENT), "run", "--iface", iface, "--control", str(control), "--listen", ""]
         inside = ["--netns", str(self.server.child.pid), "--mirror-inside"]
         log = self.folder / "agent.log"
         log.unlink(missing_ok=True)
-        return Child("agent", [*argv, *inside, *options], self.folder)
+        return Child("agent", [*before, *argv, *inside, *options], self.folder)
 
     def traces(self) -> str:
         """Return what an agent could leave: interfaces, qdiscs and filters."""

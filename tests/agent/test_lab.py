@@ -6,27 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pano_glue.lab.network import Namespace
+from pano_glue.lab.network import Namespace, connect
 from pano_glue.lab.pair import AGENT, NAMES, PORT, Pair, output
 from pano_glue.pipeline.process import Child, wait_for
-from tests.agent.packets import QUERY, UDP, ethernet, frame4, ipv4
+from tests.agent.packets import QUERY, UDP, ipv4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 ROUNDS = 5
-SEND_FRAMES = """\
-import socket, sys
-out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-out.bind((sys.argv[1], 0))
-for line in sys.stdin:
-    out.send(bytes.fromhex(line))
-"""
 SEND_BARE = """\
 import os, sys
 from pano_glue.agent.tap import open_tap
@@ -49,6 +43,25 @@ def lab(
         require(program)
     with Pair(tmp_path) as lab:
         yield lab
+
+
+@pytest.fixture
+def neighbour(tmp_path: Path, program_file: Path) -> Path:  # noqa: ARG001 # skips without clang
+    """Other people's programs, compiled."""
+    built = tmp_path / "neighbour.bpf.o"
+    source = Path(__file__).with_name("neighbour.bpf.c")
+    headers = ["-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu"]
+    subprocess.run(
+        ["clang", "-target", "bpf", "-O2", "-g", *headers, "-c", str(source), "-o", str(built)],
+        check=True,
+    )
+    return built
+
+
+def add_program(where: Namespace, device: str, side: str, program: Path, section: str) -> None:
+    """Add somebody else's program at preference 1, as Cilium does."""
+    place = ["tc", "filter", "add", "dev", device, side, "prio", "1", "protocol", "all"]
+    where.run(*place, "bpf", "direct-action", "obj", str(program), "sec", f"classifier/{section}")
 
 
 def shown(namespace: Namespace, *argv: str) -> str:
@@ -103,30 +116,81 @@ def test_a_clean_end_leaves_the_neighbours_clsact(lab: Pair) -> None:
     assert lab.traces() == before
 
 
-def test_a_bridge_shows_packets_twice_and_they_are_mirrored_once(lab: Pair, tmp_path: Path) -> None:
-    host = lab.server  # becomes a bridge between the client and a pod with the server's addresses
-    pod = Namespace("pod", tmp_path)
-    host.ip("link", "add", "br0", "type", "bridge")
-    for port, end, namespace in (("pod0", "eth0", pod), ("pod1", "eth1", pod)):
-        away = ["type", "veth", "peer", "name", end, "netns", str(namespace.child.pid)]
-        host.ip("link", "add", port, *away)
-        host.ip("link", "set", port, "master", "br0", "up")
-        namespace.ip("link", "set", end, "multicast", "off", "up")
+def test_a_bridge_shows_packets_twice_and_they_are_mirrored_once(
+    lab: Pair, tmp_path: Path, neighbour: Path, require: Callable[[str], str]
+) -> None:
+    tshark = require("tshark")
+    host = lab.server  # becomes a bridge between the client and two pods, one of them in a VLAN
+    host.ip("address", "flush", "dev", PORT)
+    host.ip("link", "set", PORT, "address", "02:00:00:00:09:fe")
+    host.ip("link", "add", "br0", "up", "type", "bridge")
     host.ip("link", "set", PORT, "master", "br0")
-    host.ip("link", "set", "br0", "up")
+    pods = {number: Namespace(f"pod{number}", tmp_path) for number in (2, 3)}
+    servers = []
+    for number, pod in pods.items():
+        connect(host, f"pod{number}", pod, "eth0", 10 + number)
+        host.ip("address", "flush", "dev", f"pod{number}")
+        host.ip("link", "set", f"pod{number}", "master", "br0")
+        mac = f"02:00:00:00:09:{number:02x}"
+        pod.ip("link", "set", "eth0", "address", mac)
+        pod.ip("address", "add", f"198.18.9.{number}/24", "dev", "eth0")
+        neighbours = ["lladdr", "02:00:00:00:09:01", "dev", "eth0", "nud", "permanent"]
+        pod.ip("neigh", "replace", "198.18.9.1", *neighbours)
+        lab.client.ip("neigh", "replace", f"198.18.9.{number}", "lladdr", mac, "dev", "cl0")
+        servers.append(lab.start_resolver(f"nsd{number}", pod))
+    for namespace, device in ((lab.client, "cl0"), (pods[3], "eth0")):
+        namespace.run("tc", "qdisc", "add", "dev", device, "clsact")
+        for side, section in (("egress", "tag"), ("ingress", "untag")):
+            add_program(namespace, device, side, neighbour, section)
     agent = lab.start_agent("--iface", "br0", "--iface", "pod*")
-    frames = [frame4(QUERY, ident=n) for n in range(100)]
-    frames += [ethernet(ipv4(UDP, QUERY, ident=n), 0x8100, 0x0800) for n in range(100, 150)]
-    ends = bytes.fromhex("020000000977020000000966")
-    lines = "".join(f"{(ends + frame[12:]).hex()}\n" for frame in frames)
-    send = lab.client.enter([sys.executable, "-c", SEND_FRAMES, "cl0"])
-    subprocess.run(send, input=lines, text=True, check=True)
-    assert wait_for(lambda: lab.sums()["mirrored"] >= 150, 5)
+    capture = tmp_path / "pano0.pcap"
+    tap = lab.start_tap("pano0", "-w", str(capture))
+    wire = lab.wire()
+    completed = {
+        pod: lab.query(NAMES, "-n", "2", server=f"198.18.9.{pod}")["completed"] for pod in pods
+    }
+    assert completed == {2: 1000, 3: 1000}
+    wire = lab.wire() - wire
+    assert lab.tapped(tap) == (wire, 0)
     said = lab.sums()
-    assert said["mirrored"] == 150
-    assert said["duplicate"] == said["matched"] - 150 > 0
+    assert said["mirrored"] == wire == 4000
+    assert said["duplicate"] == said["matched"] - wire >= wire
+    read = [tshark, "-r", str(capture), "-T", "fields", "-e", "vlan.id", "-Y"]
+    vlans = Counter(output([*read, "dns.time"]).splitlines())
+    assert vlans == {"": 1000, "7": 1000}, "transactions"
     agent.stop()
-    pod.child.stop()
+    for child in (*servers, *(pod.child for pod in pods.values())):
+        child.stop()
+
+
+def test_a_mirror_without_tun_lasts_until_the_cleanup(lab: Pair) -> None:
+    before = lab.traces()
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$0" "$@"']
+    agent = lab.start_agent(before=hidden)
+    tap = lab.start_tap("pano0", "-w", "/dev/null")
+    wire = lab.wire()
+    assert lab.query(NAMES, "-n", "2")["completed"] == 1000
+    said = lab.sums()
+    assert said["mirrored"] == said["matched"] == lab.wire() - wire
+    assert lab.tapped(tap) == (said["mirrored"], 0)
+    lab.kill(agent)
+    assert "interface pano0" in lab.cleanup()
+    assert lab.traces() == before
+
+
+def test_comes_before_a_neighbour_that_lets_nobody_come_after_it(
+    lab: Pair, neighbour: Path
+) -> None:
+    lab.server.run("tc", "qdisc", "add", "dev", PORT, "clsact")
+    for side in "ingress", "egress":
+        add_program(lab.server, PORT, side, neighbour, "untag")
+    before = lab.traces()
+    agent = lab.start_agent("--attach", "clsact")
+    assert lab.query(NAMES, "-n", "1")["completed"] == 500
+    assert lab.sums()["mirrored"] == 1000
+    lab.kill(agent)
+    lab.cleanup()
+    assert lab.traces() == before
 
 
 def test_interfaces_come_and_go(lab: Pair) -> None:
