@@ -1,23 +1,26 @@
 ##! The answer section as text, one event for each type of record.
 
 @load base/protocols/dns/consts
-@load ./messages
+@load ./message
+@load ./record
 
 module PANO;
 
 function add_answer(ans: dns_answer, text: string)
 	{
-	if ( ! watching || ans$answer_type != DNS_ANS )
+	if ( ! growing || ans$answer_type != DNS_ANS )
 		return;
 
-	if ( ! message?$answers )
+	if ( reading?$answers )
 		{
-		message$answers = vector();
-		message$TTLs = vector();
+		reading$answers += text;
+		reading$TTLs += ans$TTL;
 		}
-
-	message$answers += text;
-	message$TTLs += ans$TTL;
+	else
+		{
+		reading$answers = vector(text);
+		reading$TTLs = vector(ans$TTL);
+		}
 	}
 
 function root_or(name: string): string
@@ -37,20 +40,17 @@ function character_strings(prefix: string, strs: string_vec): string
 
 event dns_A_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	if ( ans$answer_type == DNS_ANS )
-		add_answer(ans, cat(a));
+	add_answer(ans, cat(a));
 	}
 
 event dns_AAAA_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	if ( ans$answer_type == DNS_ANS )
-		add_answer(ans, cat(a));
+	add_answer(ans, cat(a));
 	}
 
 event dns_A6_reply(c: connection, msg: dns_msg, ans: dns_answer, a: addr)
 	{
-	if ( ans$answer_type == DNS_ANS )
-		add_answer(ans, cat(a));
+	add_answer(ans, cat(a));
 	}
 
 event dns_NS_reply(c: connection, msg: dns_msg, ans: dns_answer, name: string)
@@ -98,6 +98,8 @@ event dns_SPF_reply(c: connection, msg: dns_msg, ans: dns_answer,
 	add_answer(ans, character_strings("SPF", strs));
 	}
 
+# Zeek 7.0 does not know it.
+@ifdef ( dns_NAPTR_reply )
 event dns_NAPTR_reply(c: connection, msg: dns_msg, ans: dns_answer,
     naptr: dns_naptr_rr)
 	{
@@ -105,6 +107,7 @@ event dns_NAPTR_reply(c: connection, msg: dns_msg, ans: dns_answer,
 	add_answer(ans, fmt("NAPTR %d %d %s %s %s", naptr$order, naptr$preference,
 	    naptr$flags, naptr$service, target));
 	}
+@endif
 
 event dns_CAA_reply(c: connection, msg: dns_msg, ans: dns_answer, flags: count,
     tag: string, value: string)

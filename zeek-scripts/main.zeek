@@ -88,6 +88,8 @@ export {
 		server: string &log &optional;
 		## Who saw it.
 		sensor: string &log;
+		## When the query was last repeated.
+		repeated: time &optional;
 	};
 
 	## Called for each transaction before it is logged and published. Change the

@@ -1,6 +1,8 @@
 ##! Reads DNS messages off Zeek's events, one at a time, and hands them to the tracker.
 
 @load ./main
+@load ./message
+@load ./record
 @load ./tracker
 
 module PANO;
@@ -15,95 +17,154 @@ export {
 }
 
 redef record connection += {
-	## The connection's number in this process; 0 when it is not watched.
+	## The connection's number in this process, with room for an id of 16 bits; 0 when
+	## it is not watched.
 	pano_flow: count &optional;
 };
 
-# The events of one message come one after another, with no other message's between.
-global watching = F;
-global message: Message;
 global flows = 0;
 
+# One number hashes several times faster than a 5-tuple.
 function number(c: connection)
 	{
 	local id = c$id;
 	local ours = id$resp_p in ports
 	    && ( |networks| == 0 || id$orig_h in networks || id$resp_h in networks );
-	c$pano_flow = ours ? ++flows : 0;
+	c$pano_flow = ours ? ++flows * 65536 : 0;
 
 	# Zeek skips it only in messages that hold answers: queries and errors are read whole.
 	if ( ours && skip_additional && |dns_skip_addl| < 100000 )
 		add dns_skip_addl[id$resp_h];
 	}
 
+function take_unread()
+	{
+	taken = T;
+
+	if ( head$QR )
+		take_nameless_reply();
+	else
+		take_query();
+	}
+
+# The message in hand has ended. It may be one whose question could not be read.
+function end_message()
+	{
+	if ( ! taken )
+		take_unread();
+
+	if ( due )
+		{
+		due = F;
+		publish(reading);
+		}
+	}
+
 event dns_message(c: connection, is_orig: bool, msg: dns_msg, len: count)
 	{
+	if ( due || ! taken )
+		end_message();
+
 	if ( ! c?$pano_flow )
 		number(c);
 
 	watching = c$pano_flow != 0 && msg$opcode == 0;
 
-	if ( watching )
-		# Ids have 16 bits; one number hashes several times faster than a 5-tuple.
-		message = Message($key=c$pano_flow * 65536 + msg$id, $ts=network_time(),
-		    $uid=c$uid, $id=c$id, $head=msg, $bytes=len);
+	if ( ! watching )
+		return;
+
+	flow = c;
+	head = msg;
+	length = len;
+	seen_at = network_time();
+	pair_key = c$pano_flow + msg$id;
+	taken = F;
+	growing = F;
+
+	if ( ! msg$QR )
+		{
+		reading = new_record();
+		reading$query_bytes = len;
+		}
+	else if ( msg$num_queries == 0 )
+		take_unread();
 	}
 
 event dns_request(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
 	# A message with several questions is known by its first.
-	if ( ! watching || message?$query )
+	if ( ! watching || taken )
 		return;
 
-	message$query = query;
-	message$qtype = qtype;
-	message$qclass = qclass;
+	taken = T;
+	add_question(reading, query, qtype, qclass);
+	take_query();
 	}
 
 event dns_query_reply(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
-	if ( ! watching || message?$query )
+	if ( ! watching || taken )
 		return;
 
-	message$query = query;
-	message$qtype = qtype;
-	message$qclass = qclass;
+	taken = T;
+	take_reply(query, qtype, qclass);
 	}
 
 event dns_rejected(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
-	if ( ! watching || message?$query )
+	if ( ! watching || taken )
 		return;
 
-	message$query = query;
-	message$qtype = qtype;
-	message$qclass = qclass;
+	taken = T;
+	take_reply(query, qtype, qclass);
 	}
 
 event dns_EDNS_addl(c: connection, msg: dns_msg, ans: dns_edns_additional)
 	{
-	if ( watching )
-		message$edns = ans;
+	if ( ! watching )
+		return;
+
+	if ( msg$QR && ans$extended_rcode > 15 )
+		{
+		reading$rcode = ans$extended_rcode;
+		reading$rcode_name = DNS::base_errors[ans$extended_rcode];
+		}
+
+	if ( ! msg$QR )
+		reading$edns_bufsize = ans$payload_size;
+
+	if ( ! msg$QR || reading$outcome == "orphan" )
+		reading$DO = ans$z_field >= 0x8000;
 	}
 
 event dns_EDNS_ecs(c: connection, msg: dns_msg, opt: dns_edns_ecs)
 	{
-	if ( watching )
-		message$ecs = opt$address / opt$source_prefix_len;
+	if ( watching && ( ! msg$QR || reading$outcome == "orphan" ) )
+		reading$ecs = opt$address / opt$source_prefix_len;
 	}
 
-event dns_end(c: connection, msg: dns_msg)
+# In quiet traffic no next message tells that the last one has ended.
+event message_ended()
 	{
-	if ( ! watching )
-		return;
+	if ( due || ! taken )
+		end_message();
 
 	watching = F;
+	schedule 100msec { message_ended() };
+	}
 
-	if ( msg$QR )
-		take_reply(c, message);
-	else
-		take_query(message);
+event zeek_init()
+	{
+	schedule 100msec { message_ended() };
+	}
+
+event zeek_done() &priority=5
+	{
+	if ( due || ! taken )
+		end_message();
+
+	watching = F;
 	}

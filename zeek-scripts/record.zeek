@@ -1,41 +1,24 @@
-##! Makes one record of a query and its reply, and sends it out.
+##! Fills the records in, and sends them out.
 
 @load base/protocols/dns/consts
 @load ./main
+@load ./message
 
 module PANO;
 
 export {
-	## A DNS message as it was read.
-	type Message: record {
-		## The number of its connection and its id, which find the transaction.
-		key: count;
-		ts: time;
-		uid: string;
-		id: conn_id;
-		head: dns_msg;
-		bytes: count;
-		## The first question.
-		query: string &optional;
-		qclass: count &optional;
-		qtype: count &optional;
-		edns: dns_edns_additional &optional;
-		ecs: subnet &optional;
-		answers: vector of string &optional;
-		TTLs: vector of interval &optional;
-		## A query's repetitions, and the time of the last one.
-		retransmits: count &default=0;
-		repeated: time &optional;
-	};
+	## Starts a record from the message in hand: a query, or a reply without one.
+	global new_record: function(): Info;
 
-	## A query that got no reply.
-	global log_timeout: function(query: Message);
+	## Writes down what was asked.
+	global add_question: function(info: Info, query: string, qtype: count,
+	    qclass: count);
 
-	## A reply without a query.
-	global log_orphan: function(reply: Message);
+	## Writes down what the reply in hand says in its header, and how long it took.
+	global add_reply: function(info: Info);
 
-	## A query and its reply, ``answered`` or ``late``.
-	global log_pair: function(query: Message, reply: Message, outcome: string);
+	## Names the server, asks the hook, and logs.
+	global publish: function(info: Info);
 }
 
 # Names by number; what has none is called as in RFC 3597.
@@ -48,6 +31,46 @@ event zeek_init() &priority=5
 	{
 	for ( qtype, name in DNS::query_types )
 		type_names[qtype] = name;
+	}
+
+function new_record(): Info
+	{
+	local id = flow$id;
+
+	return Info($ts=seen_at, $uid=flow$uid, $id=id,
+	    $proto=get_port_transport_proto(id$resp_p), $trans_id=head$id,
+	    $RD=head$RD, $Z=head$Z, $CD=head$CD, $sensor=sensor);
+	}
+
+function add_question(info: Info, query: string, qtype: count, qclass: count)
+	{
+	info$query = query;
+	info$qclass = qclass;
+	info$qclass_name = DNS::classes[qclass];
+	info$qtype = qtype;
+	info$qtype_name = type_names[qtype];
+	}
+
+function add_reply(info: Info)
+	{
+	local rcode = head$rcode;
+	info$rcode = rcode;
+	info$rcode_name = DNS::base_errors[rcode];
+	info$AA = head$AA;
+	info$TC = head$TC;
+	info$RA = head$RA;
+	info$AD = head$AD;
+	info$reply_bytes = length;
+
+	if ( head$num_answers == 0 && head$num_auth == 0 && head$num_addl == 0 )
+		info$rejected = T;
+
+	# Zeek's clock stands still while a capture's runs backwards; then nobody knows.
+	if ( seen_at > info$ts )
+		info$rtt = seen_at - info$ts;
+
+	if ( info$retransmits > 0 )
+		info$rtt_last = seen_at - info$repeated;
 	}
 
 function publish(info: Info)
@@ -63,84 +86,4 @@ function publish(info: Info)
 
 	++totals$logged;
 	Log::write(LOG, info);
-	}
-
-# What the question was, and what came with it.
-function add_question(info: Info, m: Message)
-	{
-	if ( m?$query )
-		{
-		info$query = m$query;
-		info$qclass = m$qclass;
-		info$qclass_name = DNS::classes[m$qclass];
-		info$qtype = m$qtype;
-		info$qtype_name = type_names[m$qtype];
-		}
-
-	if ( m?$edns )
-		{
-		info$edns_bufsize = m$edns$payload_size;
-		info$DO = m$edns$z_field >= 0x8000;
-		}
-
-	if ( m?$ecs )
-		info$ecs = m$ecs;
-	}
-
-function row(query: Message, reply: Message, outcome: string): Info
-	{
-	local asked = query$head;
-	local said = reply$head;
-	local rcode = reply?$edns ? reply$edns$extended_rcode : said$rcode;
-
-	local info = Info($ts=query$ts, $uid=query$uid, $id=query$id,
-	    $proto=get_port_transport_proto(query$id$resp_p),
-	    $trans_id=asked$id, $rcode=rcode,
-	    $rcode_name=DNS::base_errors[rcode], $AA=said$AA, $TC=said$TC,
-	    $RD=asked$RD, $RA=said$RA, $Z=asked$Z,
-	    $rejected=said$num_answers + said$num_auth + said$num_addl == 0,
-	    $outcome=outcome, $retransmits=query$retransmits,
-	    $reply_bytes=reply$bytes, $AD=said$AD, $CD=asked$CD,
-	    $sensor=sensor);
-
-	if ( reply?$answers )
-		{
-		info$answers = reply$answers;
-		info$TTLs = reply$TTLs;
-		}
-
-	add_question(info, query);
-	return info;
-	}
-
-function log_pair(query: Message, reply: Message, outcome: string)
-	{
-	local info = row(query, reply, outcome);
-	info$query_bytes = query$bytes;
-
-	# Zeek's clock stands still while a capture's runs backwards; then nobody knows.
-	if ( reply$ts > query$ts )
-		info$rtt = reply$ts - query$ts;
-
-	if ( query?$repeated )
-		info$rtt_last = reply$ts - query$repeated;
-
-	publish(info);
-	}
-
-function log_orphan(reply: Message)
-	{
-	publish(row(reply, reply, "orphan"));
-	}
-
-function log_timeout(query: Message)
-	{
-	local head = query$head;
-	local info = Info($ts=query$ts, $uid=query$uid, $id=query$id,
-	    $proto=get_port_transport_proto(query$id$resp_p), $trans_id=head$id,
-	    $RD=head$RD, $Z=head$Z, $CD=head$CD, $outcome="timeout",
-	    $retransmits=query$retransmits, $query_bytes=query$bytes,
-	    $sensor=sensor);
-	add_question(info, query);
-	publish(info);
 	}

@@ -1,17 +1,21 @@
 ##! Pairs replies with queries: one table for all connections.
 
 @load ./main
+@load ./message
 @load ./record
 @load ./waiting
 
 module PANO;
 
 export {
-	## Takes in a query that was read to its end.
-	global take_query: function(query: Message);
+	## Takes in the query in hand, once its question is read.
+	global take_query: function();
 
-	## Takes in a reply that was read to its end.
-	global take_reply: function(c: connection, reply: Message);
+	## Takes in the reply in hand, once its question is read.
+	global take_reply: function(query: string, qtype: count, qclass: count);
+
+	## Takes in the reply in hand that has no question, or none that can be read.
+	global take_nameless_reply: function();
 }
 
 redef record connection += {
@@ -20,129 +24,181 @@ redef record connection += {
 };
 
 # What came early, keyed like the queries: replies held until the next second for their query.
-global early: table[count] of Message;
+global early: table[count] of Info;
 
 # Keys answered lately, in two generations: the older one is dropped whole.
 global answered: set[count];
 global answered_before: set[count];
 global answered_since: time = network_time();
 
-const AXFR = 252;
 const IXFR = 251;
+const AXFR = 252;
+
+# The query in hand belongs to a reply that came before it: nobody knows how long that took.
+function take_asked_late(info: Info)
+	{
+	++totals$answered;
+	add answered[pair_key];
+	delete early[pair_key];
+
+	if ( reading?$query )
+		add_question(info, reading$query, reading$qtype, reading$qclass);
+
+	info$outcome = "answered";
+	info$ts = seen_at;
+	info$RD = head$RD;
+	info$Z = head$Z;
+	info$CD = head$CD;
+	info$query_bytes = length;
+	reading = info;
+	due = T;
+	}
 
 # A query whose key is not new, or not sure to be.
-function take_known(query: Message)
+function take_known_query()
 	{
-	if ( awaited(query) )
+	if ( awaited(reading) )
 		{
 		++totals$retransmits;
 		++found$retransmits;
-		found$repeated = query$ts;
+		found$repeated = seen_at;
 		}
-	else if ( query$key in early && same_question(query, early[query$key]) )
-		{
-		++totals$answered;
-		add answered[query$key];
-		log_pair(query, early[query$key], "answered");
-		delete early[query$key];
-		}
+	else if ( pair_key in early && same_question(reading, early[pair_key]) )
+		take_asked_late(early[pair_key]);
 	else
-		wait(query);
+		wait();
 	}
 
-function take_query(query: Message)
+function take_query()
 	{
 	++totals$queries;
 
-	if ( query$key in pending || |twins| + |early| > 0 )
-		take_known(query);
+	if ( pair_key in young || pair_key in elder || |twins| + |early| > 0 )
+		take_known_query();
+	else if ( |young| >= room )
+		wait();
 	else
-		wait(query);
+		young[pair_key] = reading;
 	}
 
-function release(reply: Message)
+# What the message in hand adds to this record is still to come.
+function grow(info: Info)
+	{
+	add_reply(info);
+	reading = info;
+	growing = T;
+	}
+
+function take_answer(info: Info)
+	{
+	++totals$answered;
+	add answered[pair_key];
+
+	if ( info?$qtype && ( info$qtype == AXFR || info$qtype == IXFR ) )
+		{
+		if ( ! flow?$pano_transfers )
+			flow$pano_transfers = set();
+
+		add flow$pano_transfers[head$id];
+		}
+
+	grow(info);
+	due = T;
+	}
+
+function release(reply: Info)
 	{
 	++totals$orphans;
-	log_orphan(reply);
+	publish(reply);
 	}
 
-function take_stray(c: connection, reply: Message)
+# Until the next second, in case the query comes after its reply.
+function hold(reply: Info)
 	{
-	if ( c?$pano_transfers && reply$head$id in c$pano_transfers )
+	if ( pair_key in early )
+		release(early[pair_key]);
+
+	reply$outcome = "orphan";
+	early[pair_key] = reply;
+	grow(reply);
+	}
+
+function take_stray_reply(reply: Info)
+	{
+	if ( flow?$pano_transfers && head$id in flow$pano_transfers )
+		{
 		++totals$continued;
-	else if ( reply$key in answered || reply$key in answered_before )
+		watching = F;
+		}
+	else if ( pair_key in answered || pair_key in answered_before )
+		{
 		++totals$duplicates;
+		watching = F;
+		}
 	else if ( was_reported(reply) )
 		{
 		++totals$late;
-		log_pair(found, reply, "late");
+		found$outcome = "late";
+		grow(found);
+		due = T;
 		}
 	else
-		{
-		if ( reply$key in early )
-			release(early[reply$key]);
-
-		early[reply$key] = reply;
-		}
+		hold(reply);
 	}
 
-function answer(c: connection, query: Message, reply: Message)
+function take_other_reply(reply: Info)
 	{
-	++totals$answered;
-	add answered[reply$key];
-
-	if ( query?$qtype && ( query$qtype == AXFR || query$qtype == IXFR ) )
+	if ( awaited(reply) )
 		{
-		if ( ! c?$pano_transfers )
-			c$pano_transfers = set();
-
-		add c$pano_transfers[reply$head$id];
+		stop_waiting(pair_key, found);
+		take_answer(found);
 		}
-
-	log_pair(query, reply, "answered");
+	else
+		take_stray_reply(reply);
 	}
 
-function take_reply(c: connection, reply: Message)
+function take_reply(query: string, qtype: count, qclass: count)
 	{
 	++totals$responses;
-	local key = reply$key;
 
 	# The usual case, without the searches that the others take.
-	if ( key in pending && reply?$query )
+	if ( pair_key in young )
 		{
-		local query = pending[key];
+		local asked = young[pair_key];
 
-		if ( query?$query
-		    && query$query == reply$query
-		    && query$qtype == reply$qtype
-		    && reply$ts - query$ts <= query_timeout )
+		if ( asked?$query
+		    && asked$query == query
+		    && asked$qtype == qtype
+		    && seen_at - asked$ts <= query_timeout )
 			{
-			delete pending[key];
-			answer(c, query, reply);
+			delete young[pair_key];
+			take_answer(asked);
 			return;
 			}
 		}
 
-	if ( awaited(reply) )
-		{
-		stop_waiting(found);
-		answer(c, found, reply);
-		}
-	else
-		take_stray(c, reply);
+	local reply = new_record();
+	add_question(reply, query, qtype, qclass);
+	take_other_reply(reply);
+	}
+
+function take_nameless_reply()
+	{
+	++totals$responses;
+	take_other_reply(new_record());
 	}
 
 function release_early(before: time)
 	{
-	local strays: vector of Message;
+	local strays: table[count] of Info;
 
-	for ( _, reply in early )
+	for ( key, reply in early )
 		if ( reply$ts <= before )
-			strays += reply;
+			strays[key] = reply;
 
-	for ( _, stray in strays )
+	for ( key, stray in strays )
 		{
-		delete early[stray$key];
+		delete early[key];
 		release(stray);
 		}
 	}

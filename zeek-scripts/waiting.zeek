@@ -23,23 +23,23 @@ export {
 	option max_pending = 1000000;
 
 	## The query that the last search found.
-	global found: Message;
+	global found: Info;
 
-	## Whether two messages are about the same name and type.
-	global same_question: function(a: Message, b: Message): bool;
+	## Whether two records are about the same name and type.
+	global same_question: function(a: Info, b: Info): bool;
 
-	## Finds the waiting query with this message's key and question. One that has waited
-	## too long is reported instead.
-	global awaited: function(m: Message): bool;
+	## Finds the waiting query with the key of the message in hand and this question. One
+	## that has waited too long is reported instead.
+	global awaited: function(m: Info): bool;
 
-	## Lets a query wait.
-	global wait: function(query: Message);
+	## Lets the query in hand wait.
+	global wait: function();
 
-	## Forgets a query, because its reply came.
-	global stop_waiting: function(query: Message);
+	## Forgets a waiting query, because its reply came.
+	global stop_waiting: function(key: count, query: Info);
 
-	## Finds, and forgets, the reported timeout with this message's 5-tuple, id and question.
-	global was_reported: function(m: Message): bool;
+	## Finds, and forgets, the reported timeout with this 5-tuple, id and question.
+	global was_reported: function(m: Info): bool;
 
 	## How many queries wait.
 	global waiting: function(): count;
@@ -48,32 +48,38 @@ export {
 	global second_passed: event();
 }
 
-# By key, and by question too where another question holds the key already.
-global pending: table[count] of Message;
-global twins: table[count, string, count] of Message;
+# By key: the queries of this second, nearly all of which are answered within it, and those
+# that have waited longer. By question too where another question holds the key already.
+global young: table[count] of Info;
+global elder: table[count] of Info;
+global twins: table[count, string, count] of Info;
 
-# The keys of the waiting queries in the order in which they came, cut into slices, so that the
+# So many may be young; then they are taken for old.
+global room = 0;
+global young_since = network_time();
+
+# The keys of the elder in the order in which they came, cut into slices, so that the
 # oldest are at hand: a second long, or a part of what may wait at all.
 type Slice: record {
 	opened: time;
+	closed: time;
 	keys: vector of count;
 };
 
 global slices: table[count] of Slice;
 global oldest = 0;
 global newest = 0;
-global filling = Slice($opened=network_time(), $keys=vector());
 
 # By 5-tuple, because Zeek may have forgotten the connection.
-global reported: table[addr, port, addr, port, count] of Message
+global reported: table[addr, port, addr, port, count] of Info
     &create_expire=late_window;
 
 function waiting(): count
 	{
-	return |pending| + |twins|;
+	return |young| + |elder| + |twins|;
 	}
 
-function same_question(a: Message, b: Message): bool
+function same_question(a: Info, b: Info): bool
 	{
 	# A server that cannot read a question leaves it out.
 	return ! a?$query
@@ -81,75 +87,72 @@ function same_question(a: Message, b: Message): bool
 	    || ( a$query == b$query && a$qtype == b$qtype );
 	}
 
-function stop_waiting(query: Message)
+function stop_waiting(key: count, query: Info)
 	{
-	if ( |twins| > 0
-	    && query?$query
-	    && [query$key, query$query, query$qtype] in twins )
-		delete twins[query$key, query$query, query$qtype];
+	if ( |twins| > 0 && query?$query && [key, query$query, query$qtype] in twins )
+		delete twins[key, query$query, query$qtype];
+	else if ( key in young )
+		delete young[key];
 	else
-		delete pending[query$key];
+		delete elder[key];
 	}
 
-function report_timeout(query: Message)
+function report_timeout(key: count, query: Info)
 	{
-	stop_waiting(query);
+	stop_waiting(key, query);
 	++totals$timeouts;
-	log_timeout(query);
+	query$outcome = "timeout";
+	publish(query);
 
 	if ( |reported| < max_pending )
 		{
 		local id = query$id;
-		reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, query$head$id] = query;
+		reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, query$trans_id] = query;
 		}
 	}
 
-function awaited(m: Message): bool
+function find(m: Info): bool
 	{
-	local waits = F;
+	if ( pair_key in young && same_question(m, young[pair_key]) )
+		found = young[pair_key];
+	else if ( pair_key in elder && same_question(m, elder[pair_key]) )
+		found = elder[pair_key];
+	else if ( m?$query && [pair_key, m$query, m$qtype] in twins )
+		found = twins[pair_key, m$query, m$qtype];
+	else
+		return F;
 
-	if ( m$key in pending && same_question(m, pending[m$key]) )
-		{
-		found = pending[m$key];
-		waits = T;
-		}
-	else if ( |twins| > 0 && m?$query && [m$key, m$query, m$qtype] in twins )
-		{
-		found = twins[m$key, m$query, m$qtype];
-		waits = T;
-		}
-
-	if ( waits && m$ts - found$ts > query_timeout )
-		{
-		report_timeout(found);
-		waits = F;
-		}
-
-	return waits;
+	return T;
 	}
 
-function was_reported(m: Message): bool
+function awaited(m: Info): bool
+	{
+	if ( ! find(m) )
+		return F;
+
+	if ( m$ts - found$ts <= query_timeout )
+		return T;
+
+	report_timeout(pair_key, found);
+	return F;
+	}
+
+function was_reported(m: Info): bool
 	{
 	local id = m$id;
 
-	if ( [id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$head$id] !in reported )
+	if ( [id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$trans_id] !in reported )
 		return F;
 
-	found = reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$head$id];
+	# The timeout's record is out; somebody may have kept it.
+	found = copy(reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$trans_id]);
 
 	if ( ! same_question(m, found)
 	    || m$ts - found$ts > query_timeout + late_window )
 		return F;
 
-	delete reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$head$id];
+	delete reported[id$orig_h, id$orig_p, id$resp_h, id$resp_p, m$trans_id];
 	return T;
-	}
-
-function close_slice()
-	{
-	slices[newest] = filling;
-	++newest;
-	filling = Slice($opened=network_time(), $keys=vector());
 	}
 
 function report_oldest()
@@ -160,30 +163,48 @@ function report_oldest()
 
 	for ( _, key in slice$keys )
 		# The key may have been used again since.
-		if ( key in pending && pending[key]$ts <= slice$opened + 1sec )
-			report_timeout(pending[key]);
+		if ( key in elder && elder[key]$ts <= slice$closed )
+			report_timeout(key, elder[key]);
 	}
 
 function report_twins(before: time)
 	{
-	local overdue: vector of Message;
+	local overdue: table[count, string, count] of Info;
 
-	for ( _, twin in twins )
+	for ( [key, name, qtype], twin in twins )
 		if ( twin$ts <= before )
-			overdue += twin;
+			overdue[key, name, qtype] = twin;
 
-	for ( _, query in overdue )
-		report_timeout(query);
+	for ( [key, name, qtype], query in overdue )
+		report_timeout(key, query);
+	}
+
+# The young are old now; room for as many new ones as a slice may hold.
+function grow_old()
+	{
+	local now = network_time();
+	local slice = Slice($opened=young_since, $closed=now, $keys=vector());
+
+	for ( key, query in young )
+		{
+		elder[key] = query;
+		slice$keys += key;
+		}
+
+	young = table();
+	young_since = now;
+	slices[newest] = slice;
+	++newest;
+	room = max_pending / 16 + 1;
 	}
 
 function make_room()
 	{
-	if ( oldest == newest )
-		close_slice();
+	grow_old();
 
 	local before = waiting();
 
-	while ( oldest < newest && waiting() >= max_pending )
+	while ( oldest < newest && waiting() + room > max_pending )
 		report_oldest();
 
 	if ( waiting() >= max_pending )
@@ -192,22 +213,15 @@ function make_room()
 	totals$evicted += before - waiting();
 	}
 
-function wait(query: Message)
+function wait()
 	{
-	if ( |pending| + |twins| >= max_pending )
+	if ( |young| >= room )
 		make_room();
 
-	if ( query$key in pending && query?$query )
-		{
-		twins[query$key, query$query, query$qtype] = query;
-		return;
-		}
-
-	pending[query$key] = query;
-	filling$keys += query$key;
-
-	if ( |filling$keys| > max_pending / 16 )
-		close_slice();
+	if ( reading?$query && ( pair_key in young || pair_key in elder ) )
+		twins[pair_key, reading$query, reading$qtype] = reading;
+	else
+		young[pair_key] = reading;
 	}
 
 event second_passed()
@@ -215,7 +229,7 @@ event second_passed()
 	if ( zeek_is_terminating() )
 		return;
 
-	close_slice();
+	make_room();
 
 	while ( oldest < newest
 	    && network_time() - slices[oldest]$opened > query_timeout + 1sec )
@@ -233,7 +247,7 @@ event zeek_init()
 
 event zeek_done()
 	{
-	close_slice();
+	grow_old();
 
 	while ( oldest < newest )
 		report_oldest();
