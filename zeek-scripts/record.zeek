@@ -14,8 +14,9 @@ export {
 	global add_question: function(info: Info, query: string, qtype: count,
 	    qclass: count);
 
-	## Writes down what the reply in hand says in its header, and how long it took.
-	global add_reply: function(info: Info);
+	## Makes this the record of the reply in hand: writes down what its header says and how
+	## long it took. Its answers come into it later, one by one.
+	global complete: function(info: Info);
 
 	## Names the server, asks the hook, and logs.
 	global publish: function(info: Info);
@@ -51,8 +52,11 @@ function add_question(info: Info, query: string, qtype: count, qclass: count)
 	info$qtype_name = type_names[qtype];
 	}
 
-function add_reply(info: Info)
+function complete(info: Info)
 	{
+	reading = info;
+	growing = T;
+
 	local rcode = head$rcode;
 	info$rcode = rcode;
 	info$rcode_name = DNS::base_errors[rcode];

@@ -81,14 +81,6 @@ function take_query()
 		young[pair_key] = reading;
 	}
 
-# What the message in hand adds to this record is still to come.
-function grow(info: Info)
-	{
-	add_reply(info);
-	reading = info;
-	growing = T;
-	}
-
 function take_answer(info: Info)
 	{
 	++totals$answered;
@@ -102,7 +94,7 @@ function take_answer(info: Info)
 		add flow$pano_transfers[head$id];
 		}
 
-	grow(info);
+	complete(info);
 	due = T;
 	}
 
@@ -120,7 +112,7 @@ function hold(reply: Info)
 
 	reply$outcome = "orphan";
 	early[pair_key] = reply;
-	grow(reply);
+	complete(reply);
 	}
 
 function take_stray_reply(reply: Info)
@@ -139,7 +131,7 @@ function take_stray_reply(reply: Info)
 		{
 		++totals$late;
 		found$outcome = "late";
-		grow(found);
+		complete(found);
 		due = T;
 		}
 	else
