@@ -11,19 +11,19 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pano_glue.lab.network import Link, Namespace, connect
 from pano_glue.lab.resolvers import HOSTS, start_resolver
 from pano_glue.lab.workload import read_figures, wait_for_answers
 from pano_glue.pipeline.process import Child
+from pano_glue.pipeline.undo import Undoable
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
-    from types import TracebackType
+    from contextlib import ExitStack
 
 AGENT = Path(sys.executable).with_name("pano-agent")
 SERVER = Link("server", "sv0", 9)
@@ -38,35 +38,22 @@ def output(argv: Sequence[str]) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
-class Pair:
-    """Two namespaces on one link, and nsd; a context manager that leaves nothing behind."""
+class Pair(Undoable):
+    """Two namespaces on one link, and nsd, which answers once this is entered."""
 
     def __init__(self, folder: Path) -> None:
         """Keep logs and configuration below `folder`."""
+        super().__init__()
         self.folder = folder
-        self._undo = ExitStack()
 
-    def __enter__(self) -> Self:
-        """Create the network and start the server, which answers when this returns."""
-        with ExitStack() as undo:
-            self.client = Namespace("client", self.folder)
-            undo.callback(self.client.child.stop)
-            self.server = Namespace("server", self.folder)
-            undo.callback(self.server.child.stop)
-            connect(self.client, "cl0", self.server, PORT, SERVER.subnet)
-            undo.callback(self.start_resolver("nsd", self.server).stop)
-            wait_for_answers(SERVER, self.client, self.folder)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the server; the network goes with its last process."""
-        self._undo.close()
+    def _start(self, undo: ExitStack) -> None:
+        self.client = Namespace("client", self.folder)
+        undo.callback(self.client.child.stop)
+        self.server = Namespace("server", self.folder)
+        undo.callback(self.server.child.stop)
+        connect(self.client, "cl0", self.server, PORT, SERVER.subnet)
+        undo.callback(self.start_resolver("nsd", self.server).stop)
+        wait_for_answers(SERVER, self.client, self.folder)
 
     def start_resolver(self, name: str, where: Namespace) -> Child:
         """Start nsd in a namespace, on a core of its own; it serves when this returns."""

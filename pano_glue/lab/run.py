@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pano_glue.lab.network import CLIENT, FAST, SLOW, Network
 from pano_glue.lab.report import (
@@ -24,10 +23,11 @@ from pano_glue.lab.workload import (
     wait_for_answers,
 )
 from pano_glue.pipeline.process import wait_for
+from pano_glue.pipeline.undo import Undoable
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
     from pathlib import Path
-    from types import TracebackType
 
     from pano_glue.pipeline.pipeline import Pipeline
     from pano_glue.pipeline.process import Child
@@ -39,40 +39,23 @@ LATENESS = 30
 AGREE_SECONDS = 30
 
 
-class Lab:
-    """The lab's network, its resolvers and its load; a context manager."""
+class Lab(Undoable):
+    """The lab's network, its load, and its resolvers, which answer once this is entered."""
 
     def __init__(self, folder: Path) -> None:
         """Keep the folder for configuration and logs."""
+        super().__init__()
         self.folder = folder
         self.loads: list[Child] = []
-        self._undo = ExitStack()
 
-    def __enter__(self) -> Self:
-        """Create the network and start the resolvers; they answer when this returns.
-
-        Raises:
-            PanoError: when the kernel or a missing program does not let us.
-        """
-        with ExitStack() as undo:
-            self.network = Network(self.folder)
-            undo.callback(self.network.close)
-            for link in RESOLVERS:
-                inside = self.network.inside(link.host).enter
-                child = start_resolver(link.host, inside, self.folder, limits=link is SLOW)
-                undo.callback(child.stop)
-                wait_for_answers(link, self.network.inside(CLIENT.host), self.folder)
-            self._undo = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the load and the resolvers; the network goes with its last process."""
-        self._undo.close()
+    def _start(self, undo: ExitStack) -> None:
+        self.network = Network(self.folder)
+        undo.callback(self.network.close)
+        for link in RESOLVERS:
+            inside = self.network.inside(link.host).enter
+            child = start_resolver(link.host, inside, self.folder, limits=link is SLOW)
+            undo.callback(child.stop)
+            wait_for_answers(link, self.network.inside(CLIENT.host), self.folder)
 
     def start_load(self, rate: float, seconds: float | None) -> None:
         """Start every dnsperf, `rate` queries a second in all."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pano_glue.pipeline.process import wait_for
 from pano_glue.pipeline.prometheus import start_prometheus
 from pano_glue.pipeline.samples import Samples
 from pano_glue.pipeline.stages import prune_logs, start_agent, start_bridge, start_zeek
+from pano_glue.pipeline.undo import Undoable
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from contextlib import ExitStack
 
     from pano_glue.pipeline.process import Child
     from pano_glue.pipeline.stages import Plan
@@ -19,39 +19,22 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 30
 
 
-class Pipeline:
-    """The running stages of one plan; a context manager that leaves none of them behind."""
+class Pipeline(Undoable):
+    """Agent, analyzer, bridge and Prometheus as one plan wants them."""
 
     def __init__(self, plan: Plan) -> None:
         """Keep the plan; nothing runs before `with`."""
+        super().__init__()
         self.plan = plan
         self.stages: list[Child] = []
         self._zeek: Child | None = None
-        self._stop = ExitStack()
 
-    def __enter__(self) -> Self:
-        """Start agent, analyzer, bridge and Prometheus, each ready before the next.
-
-        Raises:
-            PanoError: when a stage cannot start; those before it are stopped again.
-        """
-        with ExitStack() as undo:
-            self._keep(start_agent(self.plan), undo)
-            if self.plan.analyzer == "zeek":
-                self._zeek = self._keep(start_zeek(self.plan), undo)
-            self._keep(start_bridge(self.plan), undo)
-            self._keep(start_prometheus(self.plan), undo)
-            self._stop = undo.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop every stage, the last started first."""
-        self._stop.close()
+    def _start(self, undo: ExitStack) -> None:
+        self._keep(start_agent(self.plan), undo)
+        if self.plan.analyzer == "zeek":
+            self._zeek = self._keep(start_zeek(self.plan), undo)
+        self._keep(start_bridge(self.plan), undo)
+        self._keep(start_prometheus(self.plan), undo)
 
     def check(self) -> None:
         """Raise the failure of the first stage that ended by itself, and prune rotated logs.
