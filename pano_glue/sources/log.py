@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, cast
+
+from msgspec.structs import replace
 
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import reject_unknown_options
@@ -68,6 +71,7 @@ class LogSource:
         self._limit = context.config.limits.line_bytes
         self._fields = context.fields.get(topic)
         self._stop = Event()
+        self._known = False  # whether a position is stored
         state_dir = context.state_dir
         self._positions = PositionFile(state_dir, name, LogPosition) if state_dir else None
 
@@ -78,11 +82,11 @@ class LogSource:
             if log.truncated():
                 log = self._reopen(log)
             elif lines := self._next(log):
-                yield Batch(self._topic, lines, log.position())
+                yield self._batch(log, lines)
             elif later := self._rotation.after(log):
                 # What the writer put into the old file before it moved on comes first.
                 if lines := self._next(log) or log.lines.rest():
-                    yield Batch(self._topic, lines, log.position())
+                    yield self._batch(log, lines)
                 else:
                     log.close()
                     log = self._open(later)
@@ -106,11 +110,21 @@ class LogSource:
     def close(self) -> None:
         """Nothing outlives `batches`."""
 
+    def _batch(self, log: LogFile, lines: bytes) -> Batch:
+        position = log.position()
+        if not self._known:
+            # A life that is killed before its first scrape still says which file comes first.
+            self._known = True
+            with suppress(OSError):
+                self.commit(replace(position, offset=0))
+        return Batch(self._topic, lines, position)
+
     def _open(self, path: Path, position: LogPosition | None = None) -> LogFile:
         return LogFile(path, self._limit, self._fields, position)
 
     def _first(self) -> LogFile | None:
         position = self._positions.load() if self._positions else None
+        self._known = position is not None
         if position is not None:
             found = self._rotation.find(position)
             if found is not None:

@@ -221,3 +221,17 @@ def test_a_file_that_comes_later_and_an_unwritable_state(
     (tmp_path / "gone").rename(tmp_path / "state")
     reading.end()
     assert read().end() == b""
+
+
+def test_a_rotation_after_a_life_without_any_scrape(
+    log: Path, read: Callable[..., Reading]
+) -> None:
+    append(log, many(3))
+    first = read()
+    first.wait_for(3)
+    first.end(commit=False)
+    log.rename(log.with_name("dns.log.1"))
+    append(log, many(2, start=3))
+    second = read()
+    assert second.wait_for(5) == many(5)
+    second.end()
