@@ -167,6 +167,8 @@ def run_round(tmp_path: Path, draw: random.Random, fault: str) -> int:
             for _ in range(draw.randrange(5, 25)):
                 writer.write()
                 time.sleep(draw.random() * 0.02)
+            # Before its first batch a bridge knows of no file that may be rotated away.
+            wait_until(position.exists, "a position")
             disturb(fault, writer, scraper, state, draw)
             if life == KILLS:
                 scraper.paused.clear()
