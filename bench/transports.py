@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pano_glue.paths import find_zeek
-from tests.transports.kafka_broker import KafkaBroker, free_port, missing
+from tests.ports import free_port
+from tests.transports.kafka_broker import KafkaBroker, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

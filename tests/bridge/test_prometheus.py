@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from tests.bridge.living import Living, wait_until
 from tests.bridge.test_faults import Writer
-from tests.transports.kafka_broker import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

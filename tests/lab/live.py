@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,20 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BRIDGE = str(Path(sys.executable).with_name("pano-bridge"))
 START_SECONDS = 60
-
-
-def free_ports(count: int) -> list[str]:
-    """Return `count` loopback addresses that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def host_state() -> dict[str, object]:
@@ -79,7 +71,7 @@ class Live:
 
 def lab_command(folder: Path, *more: str) -> tuple[list[str], str]:
     """Return a command line of `up --lab` on free ports, and Prometheus's address."""
-    bridge, agent, prometheus = free_ports(3)
+    bridge, agent, prometheus = (f"127.0.0.1:{free_port()}" for _ in range(3))
     argv = [BRIDGE, "up", "--lab", "--folder", str(folder), "--listen", bridge]
     argv += ["--agent-listen", agent, "--prometheus-listen", prometheus, *more]
     return argv, prometheus

@@ -10,7 +10,8 @@ import pytest
 
 from pano_glue.config import Config
 from pano_glue.sources.base import SourceContext
-from tests.transports.kafka_broker import KafkaBroker, free_port, make_certificate, missing
+from tests.ports import free_port
+from tests.transports.kafka_broker import KafkaBroker, make_certificate, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
-from tests.transports.kafka_broker import KafkaBroker, free_port
+from tests.ports import free_port
+from tests.transports.kafka_broker import KafkaBroker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -69,13 +71,6 @@ def make_certificate(folder: Path) -> None:
     subprocess.run([*command, "-out", str(folder / "cert.pem")], check=True, capture_output=True)
     both = (folder / "key.pem").read_text() + (folder / "cert.pem").read_text()
     (folder / "both.pem").write_text(both)
-
-
-def free_port() -> int:
-    """Find a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class KafkaBroker:

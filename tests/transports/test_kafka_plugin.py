@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from pano_glue.sources import open_source
-from tests.transports.kafka_broker import free_port
+from tests.ports import free_port
 from tests.transports.reading import Reader
 from tests.transports.waiting import wait_until
 

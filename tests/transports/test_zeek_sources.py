@@ -18,7 +18,8 @@ from pano_glue.config import Config, WebSocket
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import SourceContext, open_source
 from pano_glue.sources.zeek_broker import find_bindings
-from tests.transports.kafka_broker import free_port, make_certificate
+from tests.ports import free_port
+from tests.transports.kafka_broker import make_certificate
 from tests.transports.reading import Reader
 from tests.transports.waiting import wait_until
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.transports.kafka_broker import free_port
+from tests.ports import free_port
 from tests.transports.waiting import wait_until
 
 if TYPE_CHECKING:
