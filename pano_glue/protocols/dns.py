@@ -35,9 +35,7 @@ RTT_BOUNDS = [62.5e-6 * 2**i for i in range(18)]
 SIZE_BOUNDS = (0, 100, 200, 300, 400, 511, 1023, 2047, 4095, 8291, 16000, 32000, 48000, 64000)
 QUERIES = ("answered", "timeout")
 RESPONSES = ("answered", "late", "orphan")
-# What may be gathered before it is counted; the second bounds memory under a flood of servers.
-PENDING = 1 << 15  # records
-MOST_COLUMNS = 1 << 11
+PENDING = 1 << 15  # records that may be gathered before they are counted
 
 Labels = tuple[str, str, str]
 
@@ -81,7 +79,7 @@ class Dns:
             prefix + "response_bytes", "Length of responses.", LABELS, SIZE_BOUNDS
         )
         self._sketches = DnsSketches(limits.top, clock)
-        self._columns: dict[tuple[str, str, str, str], Columns] = {}
+        self._columns: dict[tuple[Labels, str], Columns] = {}
         self._pending = 0  # records in them
 
     def count(self, lines: bytes) -> Tally:
@@ -91,14 +89,14 @@ class Dns:
         for record in records:
             groups[record.sensor, record.server, record.proto, record.outcome].append(record)
         queries: list[DnsRecord] = []
-        for (sensor, server, proto, told), group in groups.items():
+        for (labels, told), group in self._folded(groups).items():
             for outcome, part in ((told, group),) if told is not None else _stock(group):
-                self._gather((sensor, server, proto, outcome), part)
+                self._gather(labels, outcome, part)
                 if outcome in QUERIES:
                     queries += part
         self._sketches.add(queries)
         self._pending += len(records)
-        if self._pending > PENDING or len(self._columns) > MOST_COLUMNS:
+        if self._pending > PENDING:
             self._settle()
         return Tally(len(records), malformed, skipped, self._newest(lines))
 
@@ -123,16 +121,24 @@ class Dns:
             yield metric.family()
         yield from self._sketches.families()
 
-    def _gather(self, origin: tuple[str, str, str, str], group: list[DnsRecord]) -> None:
-        columns = self._columns.get(origin)
+    def _folded(
+        self, groups: dict[tuple[str, str, str, str | None], list[DnsRecord]]
+    ) -> dict[tuple[Labels, str | None], list[DnsRecord]]:
+        """Put together what has the same labels: a flood of servers is one group, `other`."""
+        folded: dict[tuple[Labels, str | None], list[DnsRecord]] = defaultdict(list)
+        for (sensor, server, proto, told), group in groups.items():
+            folded[self._folds.labels(sensor, server, proto, len(group)), told] += group
+        return folded
+
+    def _gather(self, labels: Labels, outcome: str, group: list[DnsRecord]) -> None:
+        columns = self._columns.get((labels, outcome))
         if columns is None:
-            columns = self._columns[origin] = Columns()
+            columns = self._columns[labels, outcome] = Columns()
         columns.add(group)
 
     def _settle(self) -> None:
         """Count what was gathered."""
-        for (sensor, server, proto, outcome), columns in self._columns.items():
-            labels = self._folds.labels(sensor, server, proto, columns.records)
+        for (labels, outcome), columns in self._columns.items():
             if outcome in QUERIES:
                 self._count_queries(labels, columns)
             if outcome in RESPONSES:
