@@ -103,15 +103,19 @@ class Matrix:
                 self.produced += records
             time.sleep(0.02)
 
-    def settle(self) -> int:
-        """Wait until all that was produced is in the sum, and the sum stays; returns the sum."""
+    def settle(self, doubled: int) -> int:
+        """Wait until the sum holds all that was produced, and earlier rounds doubled, and stays.
+
+        Returns the sum, which is less when records are still missing at the end of our patience.
+        """
         self._producer.flush()
+        expected = self.produced + doubled
         deadline = time.monotonic() + SETTLE_SECONDS
         still = last = 0
         while still < STILL_SCRAPES and time.monotonic() < deadline:
             time.sleep(SCRAPE_SECONDS)
             now = sum(life.scraped for life in self.lives)
-            still = still + 1 if now == last and now >= self.produced else 0
+            still = still + 1 if now == last and now >= expected else 0
             last = now
         return last
 
@@ -194,7 +198,7 @@ def run_rounds(
         time.sleep(matrix.chance.uniform(0, 2))
         fault(matrix)
         producing.join()
-        excess = matrix.settle() - matrix.produced
+        excess = matrix.settle(doubled_before) - matrix.produced
         doubled, doubled_before = excess - doubled_before, excess
         doubled_total += max(0, doubled)
         line = f"round {number + 1}: {fault.__name__}: {matrix.produced} produced, "
