@@ -8,7 +8,7 @@ module PANO;
 
 function add_answer(ans: dns_answer, text: string)
 	{
-	if ( ! growing || ans$answer_type != DNS_ANS )
+	if ( stage != REPLY || ans$answer_type != DNS_ANS )
 		return;
 
 	if ( reading?$answers )

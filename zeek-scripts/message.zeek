@@ -6,8 +6,25 @@
 
 module PANO;
 
-# Whether it is DNS that we watch; otherwise its events are passed by.
-global watching = F;
+redef record connection += {
+	## The connection's number in this process, with room for an id of 16 bits; 0 when
+	## it is not watched.
+	pano_flow: count &optional;
+
+	## UDP or TCP.
+	pano_proto: transport_proto &optional;
+};
+
+# What its further events are about: nothing of ours, a question still to come, a query
+# whose record is begun, a reply whose record takes in answers.
+type Stage: enum {
+	PASSED,
+	UNREAD,
+	QUERY,
+	REPLY
+};
+
+global stage = PASSED;
 
 global flow: connection;
 global head: dns_msg;
@@ -17,10 +34,6 @@ global seen_at: time;
 # The number of its connection and its id, which find the transaction.
 global pair_key = 0;
 
-# Whether its question was read, and it found its place.
-global taken = T;
-
-# Its record, whether that takes in answers, and whether it goes out when the message ends.
+# Its record, and whether that goes out when the message ends.
 global reading: Info;
-global growing = F;
 global due = F;

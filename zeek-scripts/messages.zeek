@@ -16,12 +16,6 @@ export {
 	const skip_additional = F &redef;
 }
 
-redef record connection += {
-	## The connection's number in this process, with room for an id of 16 bits; 0 when
-	## it is not watched.
-	pano_flow: count &optional;
-};
-
 global flows = 0;
 
 # One number hashes several times faster than a 5-tuple.
@@ -31,6 +25,7 @@ function number(c: connection)
 	local ours = id$resp_p in ports
 	    && ( |networks| == 0 || id$orig_h in networks || id$resp_h in networks );
 	c$pano_flow = ours ? ++flows * 65536 : 0;
+	c$pano_proto = get_port_transport_proto(id$resp_p);
 
 	# Zeek skips it only in messages that hold answers: queries and errors are read whole.
 	if ( ours && skip_additional && |dns_skip_addl| < 100000 )
@@ -39,18 +34,16 @@ function number(c: connection)
 
 function take_unread()
 	{
-	taken = T;
-
 	if ( head$QR )
 		take_nameless_reply();
 	else
-		take_query();
+		take_nameless_query();
 	}
 
 # The message in hand has ended. It may be one whose question could not be read.
 function end_message()
 	{
-	if ( ! taken )
+	if ( stage == UNREAD )
 		take_unread();
 
 	if ( due )
@@ -62,31 +55,26 @@ function end_message()
 
 event dns_message(c: connection, is_orig: bool, msg: dns_msg, len: count)
 	{
-	if ( due || ! taken )
+	if ( due || stage == UNREAD )
 		end_message();
 
 	if ( ! c?$pano_flow )
 		number(c);
 
-	watching = c$pano_flow != 0 && msg$opcode == 0;
-
-	if ( ! watching )
+	if ( c$pano_flow == 0 || msg$opcode != 0 )
+		{
+		stage = PASSED;
 		return;
+		}
 
+	stage = UNREAD;
 	flow = c;
 	head = msg;
 	length = len;
 	seen_at = network_time();
 	pair_key = c$pano_flow + msg$id;
-	taken = F;
-	growing = F;
 
-	if ( ! msg$QR )
-		{
-		reading = new_record();
-		reading$query_bytes = len;
-		}
-	else if ( msg$num_queries == 0 )
+	if ( msg$QR && msg$num_queries == 0 )
 		take_unread();
 	}
 
@@ -94,65 +82,60 @@ event dns_request(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
 	# A message with several questions is known by its first.
-	if ( ! watching || taken )
+	if ( stage != UNREAD )
 		return;
 
-	taken = T;
-	add_question(reading, query, qtype, qclass);
+	reading = Info($ts=seen_at, $uid=c$uid, $id=c$id, $proto=c$pano_proto,
+	    $trans_id=msg$id, $query=query, $qclass=qclass,
+	    $qclass_name=qclass == 1 ? internet : DNS::classes[qclass],
+	    $qtype=qtype, $qtype_name=type_names[qtype], $RD=msg$RD, $Z=msg$Z,
+	    $CD=msg$CD, $query_bytes=length, $sensor=sensor);
 	take_query();
 	}
 
 event dns_query_reply(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
-	if ( ! watching || taken )
-		return;
-
-	taken = T;
-	take_reply(query, qtype, qclass);
+	if ( stage == UNREAD )
+		take_reply(query, qtype, qclass);
 	}
 
 event dns_rejected(c: connection, msg: dns_msg, query: string, qtype: count,
     qclass: count)
 	{
-	if ( ! watching || taken )
-		return;
-
-	taken = T;
-	take_reply(query, qtype, qclass);
+	if ( stage == UNREAD )
+		take_reply(query, qtype, qclass);
 	}
 
 event dns_EDNS_addl(c: connection, msg: dns_msg, ans: dns_edns_additional)
 	{
-	if ( ! watching )
+	if ( stage != QUERY && stage != REPLY )
 		return;
 
-	if ( msg$QR && ans$extended_rcode > 15 )
+	if ( stage == REPLY && ans$extended_rcode > 15 )
 		{
 		reading$rcode = ans$extended_rcode;
 		reading$rcode_name = DNS::base_errors[ans$extended_rcode];
 		}
 
-	if ( ! msg$QR )
+	if ( stage == QUERY )
 		reading$edns_bufsize = ans$payload_size;
 
-	if ( ! msg$QR || reading$outcome == "orphan" )
+	if ( stage == QUERY || reading$outcome == "orphan" )
 		reading$DO = ans$z_field >= 0x8000;
 	}
 
 event dns_EDNS_ecs(c: connection, msg: dns_msg, opt: dns_edns_ecs)
 	{
-	if ( watching && ( ! msg$QR || reading$outcome == "orphan" ) )
+	if ( stage == QUERY || ( stage == REPLY && reading$outcome == "orphan" ) )
 		reading$ecs = opt$address / opt$source_prefix_len;
 	}
 
 # In quiet traffic no next message tells that the last one has ended.
 event message_ended()
 	{
-	if ( due || ! taken )
-		end_message();
-
-	watching = F;
+	end_message();
+	stage = PASSED;
 	schedule 100msec { message_ended() };
 	}
 
@@ -163,8 +146,6 @@ event zeek_init()
 
 event zeek_done() &priority=5
 	{
-	if ( due || ! taken )
-		end_message();
-
-	watching = F;
+	end_message();
+	stage = PASSED;
 	}

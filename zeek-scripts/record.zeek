@@ -22,6 +22,10 @@ export {
 	global publish: function(info: Info);
 }
 
+# The names that nearly every record has, at hand.
+global internet = DNS::classes[1];
+global no_error = DNS::base_errors[0];
+
 # Names by number; what has none is called as in RFC 3597.
 global type_names: table[count] of string &default=function(qtype: count): string
 	{
@@ -36,11 +40,9 @@ event zeek_init() &priority=5
 
 function new_record(): Info
 	{
-	local id = flow$id;
-
-	return Info($ts=seen_at, $uid=flow$uid, $id=id,
-	    $proto=get_port_transport_proto(id$resp_p), $trans_id=head$id,
-	    $RD=head$RD, $Z=head$Z, $CD=head$CD, $sensor=sensor);
+	return Info($ts=seen_at, $uid=flow$uid, $id=flow$id, $proto=flow$pano_proto,
+	    $trans_id=head$id, $RD=head$RD, $Z=head$Z, $CD=head$CD,
+	    $sensor=sensor);
 	}
 
 function add_question(info: Info, query: string, qtype: count, qclass: count)
@@ -55,11 +57,11 @@ function add_question(info: Info, query: string, qtype: count, qclass: count)
 function complete(info: Info)
 	{
 	reading = info;
-	growing = T;
+	stage = REPLY;
 
 	local rcode = head$rcode;
 	info$rcode = rcode;
-	info$rcode_name = DNS::base_errors[rcode];
+	info$rcode_name = rcode == 0 ? no_error : DNS::base_errors[rcode];
 	info$AA = head$AA;
 	info$TC = head$TC;
 	info$RA = head$RA;

@@ -8,8 +8,11 @@
 module PANO;
 
 export {
-	## Takes in the query in hand, once its question is read.
+	## Takes in the query in hand, once its question is read and its record is begun.
 	global take_query: function();
+
+	## Takes in the query in hand that has no question, or none that can be read.
+	global take_nameless_query: function();
 
 	## Takes in the reply in hand, once its question is read.
 	global take_reply: function(query: string, qtype: count, qclass: count);
@@ -26,10 +29,17 @@ redef record connection += {
 # What came early, keyed like the queries: replies held until the next second for their query.
 global early: table[count] of Info;
 
-# Keys answered lately, in two generations: the older one is dropped whole.
-global answered: set[count];
-global answered_before: set[count];
-global answered_since: time = network_time();
+# Keys answered within some seconds. Only a stray reply asks for them: until one comes they are
+# a list, which costs a third of a set.
+type Answered: record {
+	since: time;
+	listed: vector of count;
+	known: set[count];
+};
+
+# The older generation is dropped whole.
+global lately = Answered($since=network_time());
+global earlier = lately;
 
 const IXFR = 251;
 const AXFR = 252;
@@ -38,7 +48,7 @@ const AXFR = 252;
 function take_asked_late(info: Info)
 	{
 	++totals$answered;
-	add answered[pair_key];
+	lately$listed += pair_key;
 	delete early[pair_key];
 
 	if ( reading?$query )
@@ -69,11 +79,21 @@ function take_known_query()
 		wait();
 	}
 
+function take_nameless_query()
+	{
+	reading = new_record();
+	reading$query_bytes = length;
+	take_query();
+	}
+
 function take_query()
 	{
+	stage = QUERY;
 	++totals$queries;
 
-	if ( pair_key in young || pair_key in elder || |twins| + |early| > 0 )
+	if ( pair_key in young
+	    || ( |elder| > 0 && pair_key in elder )
+	    || |twins| + |early| > 0 )
 		take_known_query();
 	else if ( |young| >= room )
 		wait();
@@ -81,21 +101,30 @@ function take_query()
 		young[pair_key] = reading;
 	}
 
+# The reply to a zone transfer goes on in further messages.
+function expect_more()
+	{
+	if ( ! flow?$pano_transfers )
+		flow$pano_transfers = set();
+
+	add flow$pano_transfers[head$id];
+	}
+
 function take_answer(info: Info)
 	{
 	++totals$answered;
-	add answered[pair_key];
-
-	if ( info?$qtype && ( info$qtype == AXFR || info$qtype == IXFR ) )
-		{
-		if ( ! flow?$pano_transfers )
-			flow$pano_transfers = set();
-
-		add flow$pano_transfers[head$id];
-		}
-
+	lately$listed += pair_key;
 	complete(info);
 	due = T;
+	}
+
+function was_answered(answered: Answered): bool
+	{
+	for ( _, key in answered$listed )
+		add answered$known[key];
+
+	answered$listed = vector();
+	return pair_key in answered$known;
 	}
 
 function release(reply: Info)
@@ -120,12 +149,12 @@ function take_stray_reply(reply: Info)
 	if ( flow?$pano_transfers && head$id in flow$pano_transfers )
 		{
 		++totals$continued;
-		watching = F;
+		stage = PASSED;
 		}
-	else if ( pair_key in answered || pair_key in answered_before )
+	else if ( was_answered(lately) || was_answered(earlier) )
 		{
 		++totals$duplicates;
-		watching = F;
+		stage = PASSED;
 		}
 	else if ( was_reported(reply) )
 		{
@@ -144,6 +173,9 @@ function take_other_reply(reply: Info)
 		{
 		stop_waiting(pair_key, found);
 		take_answer(found);
+
+		if ( found?$qtype && ( found$qtype == AXFR || found$qtype == IXFR ) )
+			expect_more();
 		}
 	else
 		take_stray_reply(reply);
@@ -154,19 +186,20 @@ function take_reply(query: string, qtype: count, qclass: count)
 	++totals$responses;
 
 	# The usual case, without the searches that the others take.
-	if ( pair_key in young )
-		{
-		local asked = young[pair_key];
+	local asked = young[pair_key];
 
-		if ( asked?$query
-		    && asked$query == query
-		    && asked$qtype == qtype
-		    && seen_at - asked$ts <= query_timeout )
-			{
-			delete young[pair_key];
-			take_answer(asked);
-			return;
-			}
+	if ( asked?$query
+	    && asked$query == query
+	    && asked$qtype == qtype
+	    && seen_at - asked$ts <= query_timeout )
+		{
+		delete young[pair_key];
+		take_answer(asked);
+
+		if ( qtype == AXFR || qtype == IXFR )
+			expect_more();
+
+		return;
 		}
 
 	local reply = new_record();
@@ -199,12 +232,11 @@ event second_passed()
 	{
 	release_early(network_time() - 1sec);
 
-	if ( network_time() - answered_since > query_timeout
-	    || |answered| > max_pending )
+	if ( network_time() - lately$since > query_timeout
+	    || |lately$listed| + |lately$known| > max_pending )
 		{
-		answered_before = answered;
-		answered = set();
-		answered_since = network_time();
+		earlier = lately;
+		lately = Answered($since=network_time());
 		}
 	}
 

@@ -48,9 +48,12 @@ export {
 	global second_passed: event();
 }
 
+# What a search finds when nobody waits: a record without a question.
+global nobody: Info;
+
 # By key: the queries of this second, nearly all of which are answered within it, and those
 # that have waited longer. By question too where another question holds the key already.
-global young: table[count] of Info;
+global young: table[count] of Info &default=nobody;
 global elder: table[count] of Info;
 global twins: table[count, string, count] of Info;
 
@@ -191,7 +194,7 @@ function grow_old()
 		slice$keys += key;
 		}
 
-	young = table();
+	clear_table(young);
 	young_since = now;
 	slices[newest] = slice;
 	++newest;
