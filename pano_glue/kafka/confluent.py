@@ -56,6 +56,7 @@ def open_consumer(
             "session.timeout.ms": int(client.SESSION_SECONDS * 1000),
             "fetch.max.bytes": client.FETCH_BYTES,
             "queued.max.messages.kbytes": 2 * client.FETCH_BYTES >> 10,
+            "fetch.queue.backoff.ms": 20,  # by default a full queue is left alone for a second
             "check.crcs": True,
         }
         | _common(servers, settings, first)
