@@ -14,12 +14,23 @@ with atheris.instrument_imports():
     from pano_glue.bridge.counting import Counting
     from pano_glue.config import Config
     from pano_glue.errors import PanoError
+    from pano_glue.kafka.values import cut_long_lines, lines_by_log
     from pano_glue.sources import Batch
     from pano_glue.sources.lines import LineReader
     from pano_glue.sources.tshark_fields import UnreadFrameError, messages
     from pano_glue.sources.tsv import TsvHeader
 
 COUNTING = Counting(Config())
+
+
+def values(data: bytes) -> None:
+    """Read Kafka values, divided by NUL; no line of them may go missing, whatever log it is of."""
+    found = lines_by_log("dns", data.split(b"\0"))
+    for log, lines in found.items():
+        COUNTING.apply("fuzz", Batch(log, cut_long_lines(lines, 64)))
+    lines_before = sum(bool(line.strip()) for line in data.replace(b"\0", b"\n").split(b"\n"))
+    if sum(lines.count(b"\n") + 1 for lines in found.values()) < lines_before:
+        raise AssertionError("values went missing")
 
 
 def one_input(data: bytes) -> None:
@@ -43,6 +54,9 @@ def one_input(data: bytes) -> None:
         reader.rest()
         if reader.offset != len(data):
             raise AssertionError("bytes went missing")
+        return
+    elif kind == b"k":
+        values(data)
         return
     topic = "pano_stats" if kind == b"s" else "dns"
     mark = COUNTING.apply("fuzz", Batch(topic, data))
