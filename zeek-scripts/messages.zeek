@@ -74,7 +74,7 @@ event dns_message(c: connection, is_orig: bool, msg: dns_msg, len: count)
 	seen_at = network_time();
 	pair_key = c$pano_flow + msg$id;
 
-	if ( msg$QR && msg$num_queries == 0 )
+	if ( msg$num_queries == 0 )
 		take_unread();
 	}
 

@@ -208,8 +208,8 @@ def fragments() -> Iterator[Packet]:
 
 
 def questions() -> Iterator[Packet]:
-    """No question, two questions, a reply that repeats none, and mixed case (0x20)."""
-    yield asks(0, bytes(Message(1, [])))
+    """No question (but EDNS, for a cookie), two, a reply that repeats none, mixed case (0x20)."""
+    yield asks(0, bytes(Message(1, [], additional=[opt()])))
     yield says(0.01, bytes(Message(1, [], QR | 1)))
     both = [question("first.example"), question("second.example", AAAA)]
     yield asks(1, bytes(Message(2, both)))
