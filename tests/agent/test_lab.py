@@ -145,15 +145,14 @@ def test_a_bridge_shows_packets_twice_and_they_are_mirrored_once(
     agent = lab.start_agent("--iface", "br0", "--iface", "pod*")
     capture = tmp_path / "pano0.pcap"
     tap = lab.start_tap("pano0", "-w", str(capture))
-    wire = lab.wire()
     completed = {
         pod: lab.query(NAMES, "-n", "2", server=f"198.18.9.{pod}")["completed"] for pod in pods
     }
     assert completed == {2: 1000, 3: 1000}
-    wire = lab.wire() - wire
+    wire = 2 * sum(completed.values())  # the counters of the bridge's port hold its MLD too
     assert lab.tapped(tap) == (wire, 0)
     said = lab.sums()
-    assert said["mirrored"] == wire == 4000
+    assert said["mirrored"] == wire
     assert said["duplicate"] == said["matched"] - wire >= wire
     read = [tshark, "-r", str(capture), "-T", "fields", "-e", "vlan.id", "-Y"]
     vlans = Counter(output([*read, "dns.time"]).splitlines())
