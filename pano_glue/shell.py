@@ -1,16 +1,19 @@
-"""What the two command lines share: errors as one line, exit codes 0, 1 and 2."""
+"""What the two command lines share: what they say, errors as one line, exit codes 0, 1 and 2."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from pano_glue.errors import PanoError
+from pano_glue.logs import LogFormat, LogLevel, start_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+logger = logging.getLogger(__name__)
 INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
@@ -19,10 +22,11 @@ def run_command(program: str, command: Callable[[], object]) -> int:
 
     Returns the exit code. A reader that closed the pipe (`| head`) is not an error.
     """
+    start_logging(program, LogLevel.info, LogFormat.plain)
     try:
         command()
     except PanoError as error:
-        print(f"{program}: {error}", file=sys.stderr)
+        logger.error("%s", error)  # noqa: TRY400 - the sentence is enough
         return error.exit_code
     except BrokenPipeError:
         # Python flushes stdout once more at exit; give it somewhere to go.
