@@ -1,11 +1,16 @@
-"""Transactions per CPU second: this package against Zeek's own DNS scripts, same capture.
+"""Transactions per CPU second: this package against Zeek's own DNS scripts, same captures.
 
-`python bench/zeek.py [CAPTURE] [--rounds N]` runs all sides in turn, with and without ZAM, and
-prints one JSON object. A third side, `least.zeek`, does the least that a script can do to log such
-a record: it bounds what the package can reach. Without a capture it records one in the lab first
-(root). CPU seconds are user plus system time of the whole Zeek process; the cost of starting Zeek,
-measured on an empty capture, is subtracted on all sides. A side's figure is the median of its
-rounds.
+`python bench/zeek.py [CAPTURE…] [--rounds N] [--instructions]` runs all sides in turn on each
+capture, plain, with ZAM, with tcmalloc, and with both, and prints one JSON object. Without a
+capture it builds two of 60,000 transactions each: one busy socket, as between a resolver and its
+forwarder, and one flow a query, as stubs and resolvers really send.
+
+Sides: Zeek's own `base/protocols/dns`, with its TSV and with JSON; the package; and
+`least.zeek`, a reference for what a script costs that only logs such a record. CPU seconds are user
+plus system time of the whole Zeek process; the cost of starting Zeek, measured on an empty
+capture, is subtracted on all sides. A side's figure is the median of its rounds, with the lowest
+and the highest beside it. `--instructions` counts with valgrind instead, which no neighbour
+disturbs: then a side is run once.
 """
 
 from __future__ import annotations
@@ -13,30 +18,67 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pano_glue.paths import find_zeek, shared_folder
+from pano_glue.pipeline.zeek_launch import ZAM, find_tcmalloc
+from tests.data.packets import A, Host, query, record, reply, udp, write_pcap
 
-LAB = Path(__file__).resolve().parents[1] / "tests" / "data" / "lab.sh"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.data.packets import Packet
+
+TRANSACTIONS = 60_000
 SIDES = {
-    "stock": "base/protocols/dns",
-    "pano": str(shared_folder("zeek-scripts")),
-    "least": str(Path(__file__).with_name("least.zeek")),
+    "stock": ["base/protocols/dns"],
+    "stock_json": ["base/protocols/dns", "LogAscii::use_json=T"],
+    "pano": [str(shared_folder("zeek-scripts"))],
+    "least": [str(Path(__file__).with_name("least.zeek"))],
 }
-MODES: dict[str, list[str]] = {"plain": [], "zam": ["-O", "ZAM"]}
+MODES = ("plain", "zam", "tcmalloc", "both")
 
 
-def cpu_seconds(command: list[str], folder: Path) -> float:
+def transactions(*, flows: bool) -> Iterator[Packet]:
+    """Build traffic: names, ids and replies as dnsperf makes them, 20,000 queries a second."""
+    server = Host("192.0.2.53", 53)
+    for number in range(TRANSACTIONS):
+        port = 1024 + number % 60_000 if flows else 40_000
+        client = Host(f"192.0.2.{1 + number // 30_000}" if flows else "192.0.2.1", port)
+        ident, name = number % 65_536, f"host{number % 5000}.example.org"
+        address = record(name, A, bytes([192, 0, 2, number % 256]))
+        start = number / 20_000
+        yield start, udp(client, server, query(ident, name))[0]
+        yield start + 20e-6, udp(server, client, reply(ident, name, A, address))[0]
+
+
+def environment(mode: str) -> dict[str, str]:
+    """Return the environment of a mode.
+
+    Raises:
+        SystemExit: when the allocator is not installed.
+    """
+    if mode in {"plain", "zam"}:
+        return dict(os.environ)
+    library = find_tcmalloc()
+    if library is None:
+        sys.exit("bench: tcmalloc is not installed (Debian: libtcmalloc-minimal4)")
+    return os.environ | {"LD_PRELOAD": library}
+
+
+def cpu_seconds(command: list[str], folder: Path, mode: str) -> float:
     """Run a command to its end and return its CPU time.
 
     Raises:
         SystemExit: when it fails.
     """
-    with subprocess.Popen(command, cwd=folder) as process:
+    with subprocess.Popen(command, cwd=folder, env=environment(mode)) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
@@ -44,14 +86,21 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def outcomes(log: Path) -> dict[str, int]:
-    """Count the records of a dns.log by outcome."""
-    found: dict[str, int] = {}
-    with log.open() as lines:
-        for line in lines:
-            outcome = json.loads(line)["outcome"]
-            found[outcome] = found.get(outcome, 0) + 1
-    return found
+def instructions(command: list[str], folder: Path, mode: str) -> float:
+    """Run a command under valgrind and return the instructions that it took."""
+    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]
+    done = subprocess.run(
+        valgrind, cwd=folder, env=environment(mode), capture_output=True, text=True, check=True
+    )
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if found is None:
+        sys.exit(f"bench: valgrind counted nothing: {done.stderr[-500:]}")
+    return float(found[1])
+
+
+def records(folder: Path) -> int:
+    """Count the records of the package's last run."""
+    return (folder / "dns.log").read_bytes().count(b"\n")
 
 
 def empty_capture(path: Path, of: Path) -> Path:
@@ -61,54 +110,62 @@ def empty_capture(path: Path, of: Path) -> Path:
     return path
 
 
-def ratios(spent: dict[str, float], side: str) -> dict[str, float]:
-    """Tell how many times the transactions of the stock scripts a side takes in, by mode."""
-    return {mode: round(spent[f"stock_{mode}"] / spent[f"{side}_{mode}"], 2) for mode in MODES}
-
-
-def measure(zeek: Path, capture: Path, rounds: int, folder: Path) -> dict[str, object]:
+def measure(zeek: Path, capture: Path, arguments: argparse.Namespace, folder: Path) -> object:
     """Run all sides in turn and return their figures."""
     nothing = empty_capture(folder / "empty.pcap", capture)
-    seconds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for mode, options in MODES.items():
-            for side, script in SIDES.items():
-                base = [str(zeek), "-b", "-C", *options, script]
-                spent = cpu_seconds([*base, "-r", str(capture)], folder)
-                start = cpu_seconds([*base, "-r", str(nothing)], folder)
-                seconds.setdefault(f"{side}_{mode}", []).append(spent - start)
-    cpu_seconds([str(zeek), "-b", SIDES["pano"], "-r", str(capture)], folder)
-    found = outcomes(folder / "dns.log")
-    transactions = sum(found.values())
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    cost = instructions if arguments.instructions else cpu_seconds
+    spent: dict[tuple[str, str], list[float]] = {}
+    for _ in range(1 if arguments.instructions else arguments.rounds):
+        for mode in arguments.modes:
+            for side, scripts in SIDES.items():
+                options = ZAM if mode in {"zam", "both"} else ()
+                base = [str(zeek), "-b", "-C", *options, *scripts]
+                whole = cost([*base, "-r", str(capture)], folder, mode)
+                start = cost([*base, "-r", str(nothing)], folder, mode)
+                spent.setdefault((side, mode), []).append(whole - start)
+    cpu_seconds([str(zeek), "-b", *SIDES["pano"], "-r", str(capture)], folder, "plain")
+    medians = {key: statistics.median(values) for key, values in spent.items()}
     return {
-        "transactions": transactions,
-        "outcomes": found,
-        "rounds": rounds,
-        "cpu_seconds": {name: round(value, 2) for name, value in medians.items()},
-        "per_cpu_second": {name: round(transactions / value) for name, value in medians.items()},
-        "ratio": ratios(medians, "pano"),
-        "ratio_of_least": ratios(medians, "least"),
+        "transactions": records(folder),
+        "cost": {
+            f"{side}_{mode}": [round(each, 2) for each in (median, *_ends(spent[side, mode]))]
+            for (side, mode), median in medians.items()
+        },
+        "times_stock": _ratios(medians, "stock", "pano", arguments.modes),
+        "times_stock_json": _ratios(medians, "stock_json", "pano", arguments.modes),
+        "times_least": _ratios(medians, "least", "pano", arguments.modes),
     }
 
 
+def _ends(values: list[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def _ratios(
+    medians: dict[tuple[str, str], float], one: str, other: str, modes: list[str]
+) -> dict[str, float]:
+    return {mode: round(medians[one, mode] / medians[other, mode], 2) for mode in modes}
+
+
 def main() -> None:
-    """Parse the arguments, record a capture if none is given, print the figures."""
+    """Parse the arguments, build captures if none is given, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("capture", nargs="?", type=Path, help="a capture file with DNS traffic")
+    parser.add_argument("captures", nargs="*", type=Path, help="capture files with DNS traffic")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side (default 3)")
+    parser.add_argument("--instructions", action="store_true", help="count with valgrind")
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     arguments = parser.parse_args()
     zeek = find_zeek()
     if zeek is None:
         sys.exit("bench: Zeek is not installed; name it with $ZEEK")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        capture = arguments.capture
-        if capture is None:
-            capture = folder / "bench.pcap"
-            command = [str(LAB), str(capture), "80000", "12000"]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        figures = measure(zeek, capture.resolve(), arguments.rounds, folder)
+        captures: list[Path] = [path.resolve() for path in arguments.captures]
+        if not captures:
+            captures = [folder / "busy.pcap", folder / "flows.pcap"]
+            write_pcap(captures[0], transactions(flows=False))
+            write_pcap(captures[1], transactions(flows=True))
+        figures = {path.stem: measure(zeek, path, arguments, folder) for path in captures}
     print(json.dumps(figures))
 
 

@@ -6,10 +6,19 @@
 
 module PANO;
 
+# A record of another section than the answers'.
+global other_section: hook(ans: dns_answer, text: string);
+
 function add_answer(ans: dns_answer, text: string)
 	{
-	if ( stage != REPLY || ans$answer_type != DNS_ANS )
+	if ( stage != REPLY )
 		return;
+
+	if ( ans$answer_type != DNS_ANS )
+		{
+		hook other_section(ans, text);
+		return;
+		}
 
 	if ( reading?$answers )
 		{
@@ -86,6 +95,19 @@ event dns_SRV_reply(c: connection, msg: dns_msg, ans: dns_answer,
 	add_answer(ans, target);
 	}
 
+event dns_HINFO_reply(c: connection, msg: dns_msg, ans: dns_answer, cpu: string,
+    os: string)
+	{
+	# Zeek 8.0 leaves both arguments empty where they do not fit, and no script can tell: to
+	# look at them would be an error.
+	add_answer(ans, "HINFO");
+	}
+
+event dns_WKS_reply(c: connection, msg: dns_msg, ans: dns_answer)
+	{
+	add_answer(ans, "WKS");
+	}
+
 event dns_TXT_reply(c: connection, msg: dns_msg, ans: dns_answer,
     strs: string_vec)
 	{
@@ -98,8 +120,6 @@ event dns_SPF_reply(c: connection, msg: dns_msg, ans: dns_answer,
 	add_answer(ans, character_strings("SPF", strs));
 	}
 
-# Zeek 7.0 does not know it.
-@ifdef ( dns_NAPTR_reply )
 event dns_NAPTR_reply(c: connection, msg: dns_msg, ans: dns_answer,
     naptr: dns_naptr_rr)
 	{
@@ -107,7 +127,6 @@ event dns_NAPTR_reply(c: connection, msg: dns_msg, ans: dns_answer,
 	add_answer(ans, fmt("NAPTR %d %d %s %s %s", naptr$order, naptr$preference,
 	    naptr$flags, naptr$service, target));
 	}
-@endif
 
 event dns_CAA_reply(c: connection, msg: dns_msg, ans: dns_answer, flags: count,
     tag: string, value: string)

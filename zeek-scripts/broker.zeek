@@ -1,9 +1,9 @@
 ##! Records to other programs, in batches, over Broker and WebSocket.
 
-@load base/frameworks/broker
 @load base/frameworks/cluster
 @load ./json
 @load ./main
+@load ./record
 @load ./stats
 @load ./subscribers
 
@@ -19,7 +19,7 @@ export {
 	##
 	## log: The log's name, ``dns`` or ``pano_stats``.
 	##
-	## ndjson: The records, one JSON object a line, as in the log file.
+	## ndjson: The records, one JSON object a line, as in the log file of a dedicated sensor.
 	global batch: event(sensor: string, seq: count, log: string, ndjson: string);
 
 	## Listen for Broker subscribers on this port; 0/tcp for not at all. Not for clusters.
@@ -62,6 +62,9 @@ global lines: table[string] of string_vec = {
 };
 global batches: table[string] of count &default=0;
 
+# A batch as it is handed over, for tests.
+global publish_batch: hook(log: string, ndjson: string);
+
 function send_batch(log: string)
 	{
 	if ( |lines[log]| == 0 )
@@ -70,20 +73,14 @@ function send_batch(log: string)
 	local ndjson = join_string_vec(lines[log], "\n");
 	lines[log] = vector();
 
-	if ( |omit| > 0 )
-		ndjson = without_omitted(ndjson);
-
 	# Packets of an interface wait for nobody.
 	if ( reading_traces() )
 		catch_up(batches_ahead);
 
 	++totals$batches;
 	++batches[log];
-@ifdef ( Cluster::publish )
+	hook publish_batch(log, ndjson);
 	Cluster::publish("pano/" + log, batch, sensor, batches[log], log, ndjson);
-@else
-	Broker::publish("pano/" + log, batch, sensor, batches[log], log, ndjson);
-@endif
 	}
 
 function add_line(log: string, line: string)
@@ -92,11 +89,6 @@ function add_line(log: string, line: string)
 
 	if ( |lines[log]| >= batch_records )
 		send_batch(log);
-	}
-
-event log_dns(info: Info) &group="PANO batches"
-	{
-	add_line("dns", json_line(info));
 	}
 
 event log_stats(row: Stats) &group="PANO batches"
@@ -122,6 +114,7 @@ event batches_due() &group="PANO batches"
 	schedule batch_interval { batches_due() };
 	}
 
+@ifdef ( Broker::listen )
 function listen_for_peers()
 	{
 	if ( Cluster::is_enabled() )
@@ -131,6 +124,12 @@ function listen_for_peers()
 		Reporter::fatal(fmt("PANO::broker_port: cannot listen on %s port %s: choose a port that is free, or another PANO::listen_address",
 		    listen_address, broker_port));
 	}
+@else
+function listen_for_peers()
+	{
+	Reporter::fatal("PANO::broker_port: this Zeek was built without Broker: set PANO::websocket_port");
+	}
+@endif
 
 function listen_for_websockets()
 	{
@@ -138,15 +137,8 @@ function listen_for_websockets()
 	if ( Cluster::is_enabled() && Cluster::local_node_type() != Cluster::MANAGER )
 		return;
 
-@ifdef ( Cluster::listen_websocket )
-	local listens = Cluster::listen_websocket([$listen_addr=listen_address,
-	    $listen_port=websocket_port]);
-@else
-	local listens = Broker::listen_websocket(cat(listen_address), websocket_port) !=
-	    0/tcp;
-@endif
-
-	if ( ! listens )
+	if ( ! Cluster::listen_websocket([$listen_addr=listen_address,
+	    $listen_port=websocket_port]) )
 		Reporter::fatal(fmt("PANO::websocket_port: cannot listen on %s port %s: choose a port that is free, or another PANO::listen_address",
 		    listen_address, websocket_port));
 	}
@@ -169,6 +161,8 @@ event zeek_init()
 		disable_event_group("PANO batches");
 		return;
 		}
+
+	publishes = T;
 
 @ifdef ( Cluster::CLUSTER_BACKEND_NONE )
 	if ( Cluster::backend == Cluster::CLUSTER_BACKEND_NONE )

@@ -1,20 +1,13 @@
-##! A record as the line that it is in its log.
+##! A record as the line that it is in the log of a dedicated sensor.
 
-@load base/misc/version
+@load ./logs
 @load ./main
 
 module PANO;
 
-export {
-	## Writes a record as its log does.
-	global json_line: function(info: Info): string;
-
-	## Cuts the columns of :zeek:see:`PANO::omit` out of lines.
-	global without_omitted: function(ndjson: string): string;
-}
-
-# Inside a string, JSON escapes quotes: what is matched is a column of the record.
-global omitted: pattern;
+# Matches the columns to leave out. Inside a string, JSON escapes quotes: what is matched is a
+# column of the record.
+global omitted_text: pattern;
 
 # Matches columns of these names, and the comma before, in JSON as to_json() writes it.
 function column_pattern(names: set[string]): pattern
@@ -22,7 +15,7 @@ function column_pattern(names: set[string]): pattern
 	local choices: string_vec;
 
 	for ( name in names )
-		choices += name;
+		choices += gsub(name, /\./, "\\.");
 
 	local text = "\\\"([^\"\\\\]|\\\\.)*\\\"";
 	local list = fmt("\\[(%s|[^\"\\]])*\\]", text);
@@ -30,57 +23,48 @@ function column_pattern(names: set[string]): pattern
 	    join_string_vec(choices, "|"), text, list), F);
 	}
 
-function without_omitted(ndjson: string): string
-	{
-	return gsub(ndjson, omitted, "");
-	}
+# The columns that a connection's context has.
+global context_names: set[string];
 
 event zeek_init() &priority=1
 	{
-	if ( |omit| > 0 )
-		omitted = column_pattern(omit);
+	if ( |omitted| > 0 )
+		omitted_text = column_pattern(omitted);
+
+	context_names = logged_columns(record_fields(conn_id_ctx), "");
 	}
 
-@if ( Version::number >= 70100 )
-function nested_json(info: Info): string
+# The context of a connection, as the key that knows VLANs has it: a number or two.
+function context_columns(id: string): string
 	{
-	return to_json(info, T, /^_/, T);
+	local at = strstr(id, "\"ctx\":{");
+
+	if ( at == 0 )
+		return "";
+
+	local columns = "";
+
+	for ( _, column in split_string(id[at + 6 : |id| - 2], /,/) )
+		if ( |column| > 0 )
+			columns += ",\"id.ctx." + column[1:];
+
+	return columns;
 	}
-@else
-# Zeek 7.0 writes intervals in words: "251.0 usecs".
-const in_words = /,\"(rtt|rtt_last)\":\"[^\"]*\"|,\"TTLs\":\[[^\]]*\]/;
-
-function in_numbers(info: Info): string
-	{
-	local text = info?$rtt ? fmt(",\"rtt\":%.17g", info$rtt) : "";
-
-	if ( info?$rtt_last )
-		text += fmt(",\"rtt_last\":%.17g", info$rtt_last);
-
-	if ( ! info?$TTLs )
-		return text;
-
-	local ttls: string_vec;
-
-	for ( _, ttl in info$TTLs )
-		ttls += fmt("%.17g", ttl);
-
-	return text + fmt(",\"TTLs\":[%s]", join_string_vec(ttls, ","));
-	}
-
-function nested_json(info: Info): string
-	{
-	local line = gsub(to_json(info, T), in_words, "");
-	return line[0 : |line| - 1] + in_numbers(info) + "}";
-	}
-@endif
 
 # Logs flatten the connection's id; to_json() nests it.
 function json_line(info: Info): string
 	{
 	local id = info$id;
-	local nested = nested_json(info);
-	return fmt("{\"ts\":%.6f,\"uid\":\"%s\",\"id.orig_h\":\"%s\",\"id.orig_p\":%d,\"id.resp_h\":\"%s\",\"id.resp_p\":%d,%s",
-	    info$ts, info$uid, id$orig_h, id$orig_p, id$resp_h, id$resp_p,
-	    nested[strstr(nested, "},\"proto\":\"") + 1 :]);
+	local nested = to_json(info, T, /^_/, T);
+	local begin = strstr(nested, ",\"id\":{");
+	local end = strstr(nested, "},\"proto\":\"");
+	local context = |context_names| == 0 ? "" : context_columns(nested[0:end]);
+	local line = fmt(",%s,\"id.orig_h\":\"%s\",\"id.orig_p\":%d,\"id.resp_h\":\"%s\",\"id.resp_p\":%d%s%s",
+	    nested[1 : begin - 1], id$orig_h, id$orig_p, id$resp_h, id$resp_p,
+	    context, nested[end:]);
+
+	if ( |omitted| > 0 )
+		line = gsub(line, omitted_text, "");
+
+	return "{" + line[1:];
 	}

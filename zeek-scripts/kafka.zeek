@@ -1,5 +1,6 @@
 ##! Records to Kafka, one message each, through the plugin Seiso::Kafka.
 
+@load ./logs
 @load ./main
 @load ./stats
 
@@ -17,10 +18,10 @@ export {
 }
 
 @ifdef ( Log::WRITER_KAFKAWRITER )
-function add_kafka_filter(id: Log::ID, topic: string)
+function add_kafka_filter(id: Log::ID, topic: string, without: set[string])
 	{
 	Log::add_filter(id, [$name="pano-kafka", $writer=Log::WRITER_KAFKAWRITER,
-	    $exclude=omit, $config=table(["topic_name"] = topic)]);
+	    $exclude=without, $config=table(["topic_name"] = topic)]);
 	}
 
 event zeek_init()
@@ -28,8 +29,9 @@ event zeek_init()
 	if ( ! kafka )
 		return;
 
-	add_kafka_filter(LOG, "dns");
-	add_kafka_filter(STATS_LOG, "pano_stats");
+	add_kafka_filter(LOG, "dns", omitted);
+	local nothing: set[string];
+	add_kafka_filter(STATS_LOG, "pano_stats", nothing);
 	}
 @else
 event zeek_init()

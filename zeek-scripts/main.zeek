@@ -8,8 +8,8 @@ module PANO;
 export {
 	redef enum Log::ID += { LOG };
 
-	## Decides what is written, filter by filter, as in every Zeek log. A veto here
-	## is not counted; one in :zeek:see:`PANO::transaction` is.
+	## Decides what is written, filter by filter, as in every Zeek log. What no filter takes
+	## is not published either, and counted as ``vetoed``.
 	##
 	## Example, successful lookups stay out of the log::
 	##
@@ -42,7 +42,8 @@ export {
 		qtype: count &log &optional;
 		## The type's name; ``TYPEn`` where it has none (RFC 3597).
 		qtype_name: string &log &optional;
-		## The response code, extended by EDNS where that was used (RFC 6891).
+		## The response code, extended by EDNS where that was used (RFC 6891). Absent
+		## where EDNS was there and not read, and could make another code of it.
 		rcode: count &log &optional;
 		## The response code's name.
 		rcode_name: string &log &optional;
@@ -62,9 +63,15 @@ export {
 		TTLs: vector of interval &log &optional;
 		## The reply holds no record at all.
 		rejected: bool &log &default=F;
+		## What was asked for: 0 for a lookup; 4 and 5, NOTIFY and UPDATE, where Zeek takes
+		## them apart (8.1 and later).
+		opcode: count &log &default=0;
+		## The opcode's name, as in Zeek's own log.
+		opcode_name: string &log &default="query";
 		## How the transaction ended: ``answered``; ``timeout``, no reply within
-		## :zeek:see:`PANO::query_timeout`; ``late``, the reply to a reported timeout, a
-		## response but not another query; ``orphan``, a reply whose query was never seen.
+		## :zeek:see:`PANO::query_timeout`; ``unreachable``, an ICMP error came instead of a
+		## reply; ``late``, the reply to a reported timeout, a response but not another query;
+		## ``orphan``, a reply whose query was never seen.
 		outcome: string &log &default="answered";
 		## How often the query was repeated before a reply came.
 		retransmits: count &log &default=0;
@@ -78,9 +85,10 @@ export {
 		AD: bool &log &default=F;
 		## The client wants no checking.
 		CD: bool &log &default=F;
-		## The client wants DNSSEC records.
-		DO: bool &log &default=F;
-		## The UDP payload that the client accepts; absent without EDNS.
+		## The client wants DNSSEC records; absent where Zeek does not read the additional
+		## section (:zeek:see:`dns_skip_all_addl`).
+		DO: bool &log &optional;
+		## The UDP payload that the client accepts; absent without EDNS, or unread as above.
 		edns_bufsize: count &log &optional;
 		## The client's network, when a resolver passes it on (RFC 7871).
 		ecs: subnet &log &optional;
@@ -88,8 +96,15 @@ export {
 		server: string &log &optional;
 		## Who saw it.
 		sensor: string &log;
-		## When the query was last repeated.
+		## When the query was last repeated. Not logged, as all below.
 		repeated: time &optional;
+		## The packets of query and reply, to tell copies of them from repetitions.
+		packet: string &optional;
+		reply_packet: string &optional;
+		## When its reply was seen.
+		answered_at: time &optional;
+		## The key that another question holds already.
+		shared_key: count &optional;
 	};
 
 	## Called for each transaction before it is logged and published. Change the
@@ -110,10 +125,11 @@ export {
 	option sensor = Cluster::node == "" ? gethostname() : fmt("%s/%s",
 	    gethostname(), Cluster::node);
 
-	## Ports that carry DNS. Ports beyond 53 belong into :zeek:see:`likely_server_ports` too,
-	## so that Zeek knows the server from a reply alone.
+	## Ports that carry DNS between clients and servers. Ports beyond 53 belong into
+	## :zeek:see:`likely_server_ports` too, so that Zeek knows the server from a reply alone.
+	## Multicast DNS, LLMNR and NetBIOS have no transactions: their ports do not belong here.
 	##
-	## Example: ``redef PANO::ports += { 5353/udp };``
+	## Example: ``redef PANO::ports += { 5300/udp };``
 	const ports: set[port] = {
 		53/udp,
 		53/tcp
@@ -129,33 +145,28 @@ export {
 	## Example: ``redef PANO::server_names += { [9.9.9.9] = "quad9" };``
 	option server_names: table[addr] of string = table();
 
-	## Columns to leave out of dns.log.
-	##
-	## Example, for privacy: ``redef PANO::omit += { "query", "answers" };``
-	const omit: set[string] = set() &redef;
-
-	## Write JSON lines, whatever :zeek:see:`LogAscii::use_json` says; F for Zeek's own TSV.
-	##
-	## Example: ``redef PANO::json = F;``
-	const json = T &redef;
-
-	## Creates a log stream that is written the way the options above say.
-	global create_log: function(id: Log::ID, log: Log::Stream);
-
 	## What went through since start, for scripts that watch the sensor. Every query is
-	## one of *answered*, *timeouts* and *retransmits* in the end, every response one of
-	## *answered*, *late*, *orphans*, *duplicates* and *continued*.
+	## one of *answered*, *timeouts*, *unreachable* and *retransmits* in the end, every response
+	## one of *answered*, *late*, *orphans*, *duplicates* and *continued*. What each of them means
+	## is said in :zeek:see:`PANO::Stats`.
 	type Totals: record {
 		queries: count &default=0;
 		responses: count &default=0;
 		answered: count &default=0;
 		timeouts: count &default=0;
+		unreachable: count &default=0;
 		late: count &default=0;
 		orphans: count &default=0;
 		retransmits: count &default=0;
 		duplicates: count &default=0;
 		continued: count &default=0;
+		copies: count &default=0;
+		partial: count &default=0;
+		not_dns: count &default=0;
+		other_opcodes: count &default=0;
+		malformed: count &default=0;
 		evicted: count &default=0;
+		evicted_replies: count &default=0;
 		vetoed: count &default=0;
 		logged: count &default=0;
 		batches: count &default=0;
@@ -165,20 +176,7 @@ export {
 	global totals = Totals();
 }
 
-function create_log(id: Log::ID, log: Log::Stream)
-	{
-	Log::create_stream(id, log);
-
-	# The format is our filter's own affair: LogAscii's global settings are the user's.
-	local filter = Log::get_filter(id, "default");
-	filter$config["use_json"] = json ? "T" : "F";
-	filter$config["json_timestamps"] = "JSON::TS_EPOCH";
-	filter$exclude = omit;
-	Log::add_filter(id, filter);
-	}
-
 event zeek_init() &priority=5
 	{
-	create_log(LOG, [$columns=Info, $ev=log_dns, $path="dns", $policy=log_policy]);
 	Analyzer::register_for_ports(Analyzer::ANALYZER_DNS, ports);
 	}

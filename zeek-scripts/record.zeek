@@ -1,26 +1,12 @@
 ##! Fills the records in, and sends them out.
 
+@load base/misc/version
 @load base/protocols/dns/consts
+@load ./json
 @load ./main
 @load ./message
 
 module PANO;
-
-export {
-	## Starts a record from the message in hand: a query, or a reply without one.
-	global new_record: function(): Info;
-
-	## Writes down what was asked.
-	global add_question: function(info: Info, query: string, qtype: count,
-	    qclass: count);
-
-	## Makes this the record of the reply in hand: writes down what its header says and how
-	## long it took. Its answers come into it later, one by one.
-	global complete: function(info: Info);
-
-	## Names the server, asks the hook, and logs.
-	global publish: function(info: Info);
-}
 
 # The names that nearly every record has, at hand.
 global internet = DNS::classes[1];
@@ -32,19 +18,41 @@ global type_names: table[count] of string &default=function(qtype: count): strin
 	return fmt("TYPE%d", qtype);
 	};
 
+# Whether records are published, too, and where their lines go then.
+global publishes = F;
+global add_line: function(log: string, line: string);
+
+# Whether a filter takes the record that is written.
+global taken = F;
+
 event zeek_init() &priority=5
 	{
 	for ( qtype, name in DNS::query_types )
 		type_names[qtype] = name;
 	}
 
-function new_record(): Info
+function add_opcode(info: Info)
 	{
-	return Info($ts=seen_at, $uid=flow$uid, $id=flow$id, $proto=flow$pano_proto,
-	    $trans_id=head$id, $RD=head$RD, $Z=head$Z, $CD=head$CD,
-	    $sensor=sensor);
+	info$opcode = head$opcode;
+@if ( Version::number >= 80100 )
+	info$opcode_name = DNS::opcodes[head$opcode];
+@endif
 	}
 
+# Starts a record from the message in hand: a query, or a reply without one.
+function new_record(): Info
+	{
+	local info = Info($ts=seen_at, $uid=flow$uid, $id=ends, $proto=flow$pano_proto,
+	    $trans_id=head$id, $RD=head$RD, $Z=head$Z, $CD=head$CD,
+	    $sensor=sensor);
+
+	if ( head$opcode != 0 )
+		add_opcode(info);
+
+	return info;
+	}
+
+# Writes down what was asked.
 function add_question(info: Info, query: string, qtype: count, qclass: count)
 	{
 	info$query = query;
@@ -54,14 +62,30 @@ function add_question(info: Info, query: string, qtype: count, qclass: count)
 	info$qtype_name = type_names[qtype];
 	}
 
+# Whether EDNS, not read, could make another response code of this one: of 0 BADVERS (16), of 7
+# BADCOOKIE (23), as YXRRSET answers no lookup. Replies with BADVERS have nothing else.
+function may_be_extended(rcode: count): bool
+	{
+	return ! reads_additional
+	    && head$num_addl > 0
+	    && ( rcode == 7 || ( rcode == 0 && head$num_answers == 0 && head$num_auth == 0 ) );
+	}
+
+# Makes this the record of the reply in hand: writes down what its header says and how long
+# it took. Its answers come into it later, one by one.
 function complete(info: Info)
 	{
 	reading = info;
 	stage = REPLY;
 
 	local rcode = head$rcode;
-	info$rcode = rcode;
-	info$rcode_name = rcode == 0 ? no_error : DNS::base_errors[rcode];
+
+	if ( reads_additional || ! may_be_extended(rcode) )
+		{
+		info$rcode = rcode;
+		info$rcode_name = rcode == 0 ? no_error : DNS::base_errors[rcode];
+		}
+
 	info$AA = head$AA;
 	info$TC = head$TC;
 	info$RA = head$RA;
@@ -79,17 +103,31 @@ function complete(info: Info)
 		info$rtt_last = seen_at - info$repeated;
 	}
 
+# Names the server, asks the hook, and logs.
 function publish(info: Info)
 	{
 	if ( |server_names| > 0 && info$id$resp_h in server_names )
 		info$server = server_names[info$id$resp_h];
 
-	if ( ! hook transaction(info) )
+	taken = F;
+
+	if ( hook transaction(info) )
+		Log::write(LOG, info);
+
+	if ( ! taken )
 		{
 		++totals$vetoed;
 		return;
 		}
 
 	++totals$logged;
-	Log::write(LOG, info);
+
+	if ( publishes )
+		add_line("dns", json_line(info));
+	}
+
+# Runs after all others, so only when none of them has broken off.
+hook log_policy(info: Info, id: Log::ID, filter: Log::Filter) &priority=-1000000
+	{
+	taken = T;
 	}

@@ -1,6 +1,7 @@
 ##! Global settings of a dedicated sensor, a Zeek that does nothing but this package.
 ##! Loaded in bare mode only; beside other scripts load it by name if you want it.
 
+@load base/frameworks/analyzer
 @load base/frameworks/cluster
 @load ./messages
 
@@ -19,6 +20,12 @@ redef likely_server_ports += {
 	53/udp,
 	53/tcp
 };
+
+# A connection lives a little longer than its query may wait: 4 KB for each that is asked once.
+redef dns_session_timeout = 7sec;
+
+# One message that is not DNS does not end the analysis of those that are.
+redef DPD::ignore_violations += {Analyzer::ANALYZER_DNS};
 
 # The ledger counts every complaint of the parser; Zeek thins them out otherwise.
 redef Weird::sampling_threshold = 4294967295;

@@ -1,9 +1,9 @@
 ##! The ledger: what came in, what became of it, and what went out, every few seconds.
 
 @load base/frameworks/cluster
-@load base/misc/version
+@load ./logs
 @load ./main
-@load ./waiting
+@load ./pending
 
 module PANO;
 
@@ -19,7 +19,7 @@ export {
 	option stats_interval = 10sec;
 
 	## Totals since start, but for *pending*. Always true: ``dns_queries`` is ``answered +
-	## timeouts + retransmits + pending``, ``dns_responses`` is ``answered + late + orphans +
+	## timeouts + unreachable + retransmits + pending``, ``dns_responses`` is ``answered + late + orphans +
 	## duplicate_replies + continued_replies``, give or take replies held for a second.
 	type Stats: record {
 		## When this was written.
@@ -39,6 +39,8 @@ export {
 		## Transactions by outcome.
 		answered: count &log;
 		timeouts: count &log;
+		## Queries that an ICMP error ended.
+		unreachable: count &log;
 		late: count &log;
 		orphans: count &log;
 		## Queries repeated before their reply: no transactions of their own.
@@ -47,15 +49,24 @@ export {
 		duplicate_replies: count &log;
 		## Second and further messages of a zone transfer.
 		continued_replies: count &log;
-		## Messages that are not queries (NOTIFY, UPDATE and so on).
+		## Packets seen twice (:zeek:see:`PANO::copies_within`): in none of the counts above.
+		copies: count &log;
+		## Messages that are neither lookups nor of any other kind of which transactions are
+		## made: in none of the counts above, like all below up to *malformed*.
 		other_opcodes: count &log;
-		## Complaints of Zeek's DNS parser.
+		## Messages over TCP of which a part was never sent.
+		partial_messages: count &log;
+		## Messages on DNS ports that are not DNS.
+		not_dns: count &log;
+		## Complaints of Zeek's DNS parser about messages that are.
 		malformed: count &log;
 		## Queries that wait for their reply now.
 		pending: count &log;
 		## Timeouts that left early, because of :zeek:see:`PANO::max_pending`.
 		evicted: count &log;
-		## Transactions that :zeek:see:`PANO::transaction` vetoed.
+		## Orphans that left early, because of :zeek:see:`PANO::max_early`.
+		evicted_replies: count &log;
+		## Transactions that :zeek:see:`PANO::transaction` or :zeek:see:`PANO::log_policy` vetoed.
 		vetoed: count &log;
 		## Records written to dns.log.
 		records_logged: count &log;
@@ -63,23 +74,15 @@ export {
 		batches_sent: count &log;
 	};
 
-	## Whether this process sees packets, and so has a ledger: every one but a cluster's manager,
-	## loggers and proxies.
-	global watches: function(): bool;
-
-	## Writes a row, once the records that are raised already are on their way.
-	global write_ledger: event();
-
 	## Raised for each row that is logged.
 	global log_stats: event(row: Stats);
 }
 
-# Zeek's complaints that do not mean a broken message.
-const harmless = set("DNS_unknown_opcode", "DNS_RR_unknown_type");
+# Writes a row, once the records that are raised already are on their way.
+global write_ledger: event();
 
-global other_opcodes = 0;
-global malformed = 0;
-
+# Whether this process sees packets, and so has a ledger: every one but a cluster's manager,
+# loggers and proxies.
 function watches(): bool
 	{
 	return ! Cluster::is_enabled()
@@ -94,11 +97,15 @@ function write_stats()
 	    $packets_received=net$pkts_recvd, $packets_dropped=net$pkts_dropped,
 	    $bytes_received=net$bytes_recvd, $dns_queries=totals$queries,
 	    $dns_responses=totals$responses, $answered=totals$answered,
-	    $timeouts=totals$timeouts, $late=totals$late,
-	    $orphans=totals$orphans, $retransmits=totals$retransmits,
+	    $timeouts=totals$timeouts, $unreachable=totals$unreachable,
+	    $late=totals$late, $orphans=totals$orphans,
+	    $retransmits=totals$retransmits,
 	    $duplicate_replies=totals$duplicates,
-	    $continued_replies=totals$continued, $other_opcodes=other_opcodes,
-	    $malformed=malformed, $pending=waiting(), $evicted=totals$evicted,
+	    $continued_replies=totals$continued, $copies=totals$copies,
+	    $other_opcodes=totals$other_opcodes,
+	    $partial_messages=totals$partial, $not_dns=totals$not_dns,
+	    $malformed=totals$malformed, $pending=waiting(),
+	    $evicted=totals$evicted, $evicted_replies=totals$evicted_replies,
 	    $vetoed=totals$vetoed, $records_logged=totals$logged,
 	    $batches_sent=totals$batches));
 	}
@@ -117,30 +124,13 @@ event write_ledger()
 	write_stats();
 	}
 
-event zeek_init() &priority=5
+event zeek_init() &priority=3
 	{
 	create_log(STATS_LOG, [$columns=Stats, $ev=log_stats, $path="pano_stats",
 	    $policy=log_policy_stats]);
 
 	if ( watches() && stats_interval > 0sec )
 		schedule stats_interval { stats_due() };
-	}
-
-@if ( Version::number >= 80100 )
-# Zeek 8.0 and older say so with a weird.
-event dns_message(c: connection, is_orig: bool, msg: dns_msg, len: count)
-	{
-	if ( msg$opcode != 0 )
-		++other_opcodes;
-	}
-@endif
-
-event conn_weird(name: string, c: connection, addl: string)
-	{
-	if ( name == "DNS_unknown_opcode" )
-		++other_opcodes;
-	else if ( starts_with(name, "DNS_") && name !in harmless )
-		++malformed;
 	}
 
 # The last transactions are logged when Zeek ends; their events are ahead of this one.

@@ -1,10 +1,9 @@
 ##! Nobody who subscribes misses the beginning of a capture, its end, or what came too fast.
 
-@load base/frameworks/broker
 @load base/frameworks/cluster
 @load ./main
+@load ./pending
 @load ./stats
-@load ./waiting
 
 module PANO;
 
@@ -26,10 +25,6 @@ export {
 	##
 	## Example: ``redef PANO::batches_ahead = 100;``
 	const batches_ahead = 1000 &redef;
-
-	## Waits until no Broker subscriber has more than so many batches before it, or until
-	## :zeek:see:`PANO::subscriber_patience` has run out. Zeek 7 cannot tell and goes on.
-	global catch_up: function(most: count);
 }
 
 global subscribers = 0;
@@ -49,6 +44,8 @@ function longest_queue(): count
 	return longest;
 	}
 
+# Waits until no Broker subscriber has more than so many batches before it, or until
+# `subscriber_patience` has run out.
 function catch_up(most: count)
 	{
 	local queue = longest_queue();
@@ -83,18 +80,18 @@ function subscribed()
 		continue_processing();
 	}
 
+@ifdef ( Broker::peer_added )
 event Broker::peer_added(endpoint: Broker::EndpointInfo, msg: string)
 	{
 	subscribed();
 	}
+@endif
 
-@ifdef ( Cluster::websocket_client_added )
 event Cluster::websocket_client_added(endpoint: Cluster::EndpointInfo,
     subscriptions: string_vec)
 	{
 	subscribed();
 	}
-@endif
 
 event zeek_init()
 	{

@@ -50,6 +50,7 @@ from tests.data.packets import (
     write_pcap,
 )
 from tests.data.streams import Stream, framed
+from tests.data.trouble import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -314,7 +315,7 @@ ALL: list[Callable[[], Iterator[Packet]]] = [
 def write_all(folder: Path) -> None:
     """Write every capture into the folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    for capture in ALL:
+    for capture in (*ALL, *TROUBLE):
         write_pcap(folder / f"{capture.__name__}.pcap", capture())
 
 

@@ -31,7 +31,7 @@ class Stream:
         acked = 0 if flags == SYN else self.sent[1 - end]
         ports = (src.port, dst.port)
         head = struct.pack("!HHIIBBHHH", *ports, self.sent[end], acked, 5 << 4, flags, 65535, 0, 0)
-        self.sent[end] += len(payload) + (flags & (SYN | FIN) != 0)
+        self.sent[end] = (self.sent[end] + len(payload) + (flags & (SYN | FIN) != 0)) % (1 << 32)
         return frames(src, dst, TCP, with_checksum(src, dst, TCP, head + payload, 16))[0]
 
     def opened(self, time: float) -> Iterator[Packet]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -54,16 +55,25 @@ def test_every_option_has_an_example() -> None:
             comment = []
 
 
-@pytest.mark.parametrize("btest", BTESTS, ids=lambda path: f"{path.parent.name}.{path.stem}")
-def test_btest(btest: Path, require: Callable[[str], str]) -> None:
+@pytest.fixture(scope="module")
+def failures(require: Callable[[str], str]) -> dict[str, str]:
+    """Run all btests at once; return what each that failed said."""
     zeek = Path(require("zeek"))
     path = os.pathsep.join([str(zeek.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        [Path(sys.executable).parent / "btest", "-d", btest.relative_to(HERE)],
+        [Path(sys.executable).parent / "btest", "-j", "2", "-d"],
         cwd=HERE,
         env=os.environ | {"PATH": path},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = re.split(r"^\[#\d+\] (\S+) \.\.\. (\w+)$", done.stdout + done.stderr, flags=re.MULTILINE)
+    results = dict(zip(said[1::3], zip(said[2::3], said[3::3], strict=True), strict=True))
+    assert len(results) == len(BTESTS), done.stdout + done.stderr
+    return {name: text for name, (verdict, text) in results.items() if verdict != "ok"}
+
+
+@pytest.mark.parametrize("btest", BTESTS, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_btest(btest: Path, failures: dict[str, str]) -> None:
+    assert failures.get(f"{btest.parent.name}.{btest.stem}") is None

@@ -46,7 +46,7 @@ def test_the_installed_package_analyzes(
     zkg = [str(Path(sys.executable).parent / "zkg"), "--configfile", str(settings)]
     path = os.pathsep.join([str(zeek.parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path}
-    install = [*zkg, "install", "--force", "--skiptests", str(package)]
+    install = [*zkg, "install", "--force", "--skiptests", "--nosuggestions", str(package)]
     subprocess.run(install, env=environment, check=True, capture_output=True)
 
     capture = tmp_path / "lab.pcap"

@@ -35,10 +35,21 @@ export {
 	##
 	## Example: ``redef Tunnels::max_names = 1000.0;``
 	option max_names = 100.0;
+
+	## Pairs of client and domain that are watched at one time. When there are more, those
+	## that were not asked about for longest are forgotten.
+	##
+	## Example: ``redef Tunnels::max_watched = 100000;``
+	option max_watched = 10000;
 }
 
-# Sketches instead of sets: their size does not depend on what a client asks.
-global names: table[addr, string] of opaque of cardinality &create_expire=5min;
+# Sketches instead of sets: their size does not depend on what a client asks. Each takes some 3 KB.
+type Sketches: table[addr, string] of opaque of cardinality;
+
+# Those that were asked about lately, and those that were before.
+global names: Sketches;
+global names_before: Sketches;
+global names_since = network_time();
 
 function suspect(info: PANO::Info, rule: string, domain: string, why: string)
 	{
@@ -47,10 +58,25 @@ function suspect(info: PANO::Info, rule: string, domain: string, why: string)
 	    $sub=info$query, $identifier=cat(rule, info$id$orig_h, domain)]);
 	}
 
+function forget_names()
+	{
+	names_before = names;
+	names = table();
+	names_since = network_time();
+	}
+
 function count_name(client: addr, domain: string, name: string): double
 	{
+	if ( |names| >= max_watched / 2 || network_time() - names_since > 5min )
+		forget_names();
+
 	if ( [client, domain] !in names )
-		names[client, domain] = hll_cardinality_init(0.05, 0.95);
+		{
+		names[client, domain] = [client, domain] in names_before ?
+		    names_before[client, domain] : hll_cardinality_init(0.1,
+		    0.95);
+		delete names_before[client, domain];
+		}
 
 	hll_cardinality_add(names[client, domain], name);
 	return hll_cardinality_estimate(names[client, domain]);

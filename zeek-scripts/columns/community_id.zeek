@@ -1,0 +1,23 @@
+##! Adds the Community ID of the connection, which other tools compute alike: Zeek's own, with the
+##! settings of its ``protocols/conn/community-id-logging`` where that is loaded before.
+##!
+##!     zeek -b ./zeek-scripts ./zeek-scripts/columns/community_id.zeek -i pano0
+
+@load ../main
+
+module PANO;
+
+redef record Info += {
+	## The connection's Community ID.
+	community_id: string &log &optional;
+};
+
+hook transaction(info: Info) &priority=5
+	{
+@ifdef ( CommunityID::seed )
+	info$community_id = community_id_v1(info$id, CommunityID::seed,
+	    CommunityID::do_base64);
+@else
+	info$community_id = community_id_v1(info$id);
+@endif
+	}

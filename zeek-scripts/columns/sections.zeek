@@ -1,0 +1,39 @@
+##! Adds the authority and additional sections of replies, as texts like those of the answers. It
+##! makes Zeek read them in every message.
+##!
+##!     zeek -b ./zeek-scripts ./zeek-scripts/columns/sections.zeek -i pano0
+
+@load ../answers
+@load ../main
+@load ../message
+
+module PANO;
+
+redef dns_skip_all_auth = F;
+redef dns_skip_all_addl = F;
+redef PANO::skip_additional = F;
+
+redef record Info += {
+	## The authority section, one text for each record.
+	auth: vector of string &log &optional;
+	## The additional section, one text for each record but EDNS.
+	addl: vector of string &log &optional;
+};
+
+hook other_section(ans: dns_answer, text: string)
+	{
+	if ( ans$answer_type == DNS_AUTH )
+		{
+		if ( ! reading?$auth )
+			reading$auth = vector();
+
+		reading$auth += text;
+		}
+	else if ( ans$answer_type == DNS_ADDL )
+		{
+		if ( ! reading?$addl )
+			reading$addl = vector();
+
+		reading$addl += text;
+		}
+	}
