@@ -17,6 +17,7 @@ static __always_inline bool under_ceiling(void)
 	if (!choice.interval)
 		return true;
 	now = bpf_ktime_get_coarse_ns();
+#pragma unroll
 	for (int i = 0; i < TRIES; i++) {
 		slot = next_slot;
 		start = slot > now ? slot : now;

@@ -18,11 +18,6 @@ struct {
 	__type(value, __u8);
 } networks SEC(".maps");
 
-struct datagram {
-	struct pano_address source, destination;
-	__u32 identification;
-};
-
 /* Datagrams whose first fragment was chosen: the others carry no ports. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -36,29 +31,29 @@ static __always_inline bool port_chosen(__u16 port)
 	return choice.ports[port / 64] & (1ULL << (port % 64));
 }
 
-static __always_inline bool network_chosen(const struct pano_address *address, enum pano_role role)
+static __always_inline bool network_chosen(struct packet *packet,
+					   const struct pano_address *address, enum pano_role role)
 {
-	struct pano_network key = {
-	    .prefix = 32 + 128,
-	    .role = bpf_htonl(role),
-	    .address = *address,
-	};
 	__u8 *include;
 
 	if (!(choice.networks & (1 << role)))
 		return true;
-	include = bpf_map_lookup_elem(&networks, &key);
+	packet->network.prefix = 32 + 128;
+	packet->network.role = bpf_htonl(role);
+	packet->network.address = *address;
+	include = bpf_map_lookup_elem(&networks, &packet->network);
 	return include && *include;
 }
 
-static __always_inline bool ends_chosen(const struct packet *packet)
+static __always_inline bool ends_chosen(struct packet *packet)
 {
-	if (port_chosen(packet->destination_port) && network_chosen(&packet->source, PANO_CLIENT) &&
-	    network_chosen(&packet->destination, PANO_SERVER))
+	if (port_chosen(packet->destination_port) &&
+	    network_chosen(packet, &packet->source, PANO_CLIENT) &&
+	    network_chosen(packet, &packet->destination, PANO_SERVER))
 		return true;
 	return port_chosen(packet->source_port) &&
-	       network_chosen(&packet->destination, PANO_CLIENT) &&
-	       network_chosen(&packet->source, PANO_SERVER);
+	       network_chosen(packet, &packet->destination, PANO_CLIENT) &&
+	       network_chosen(packet, &packet->source, PANO_SERVER);
 }
 
 /* The sum is the same in both directions, so a reply shares its query's fate. */
@@ -73,18 +68,15 @@ static __always_inline bool flow_chosen(const struct packet *packet)
 	return (__u32)flow % choice.one_in == 0;
 }
 
-static __always_inline bool datagram_chosen(const struct packet *packet, bool first)
+static __always_inline bool datagram_chosen(struct packet *packet, bool first)
 {
-	struct datagram datagram = {
-	    .source = packet->source,
-	    .destination = packet->destination,
-	    .identification = packet->identification,
-	};
-	__u8 seen = 1;
-
+	packet->seen = 1;
+	packet->datagram.source = packet->source;
+	packet->datagram.destination = packet->destination;
+	packet->datagram.identification = packet->identification;
 	if (!first)
-		return bpf_map_lookup_elem(&datagrams, &datagram);
-	bpf_map_update_elem(&datagrams, &datagram, &seen, BPF_ANY);
+		return bpf_map_lookup_elem(&datagrams, &packet->datagram);
+	bpf_map_update_elem(&datagrams, &packet->datagram, &packet->seen, BPF_ANY);
 	return true;
 }
 
@@ -95,7 +87,7 @@ static __always_inline bool transport_chosen(const struct packet *packet)
 }
 
 /* For a packet whose ports were read. */
-static __always_inline bool ports_chosen(const struct packet *packet)
+static __always_inline bool ports_chosen(struct packet *packet)
 {
 	if (!transport_chosen(packet) || !ends_chosen(packet) || !flow_chosen(packet))
 		return false;

@@ -16,6 +16,7 @@
 #define TC_ACT_SHOT 2
 #define ENOMEM 12
 #define EINVAL 22
+#define YEAR_2001_NS 1000000000000000000ULL /* no host has been up for so long */
 
 struct pano_devices devices SEC(".data.devices");
 
@@ -30,19 +31,32 @@ struct {
 	__type(value, struct pano_count);
 } counts SEC(".maps");
 
-static __always_inline struct pano_count *find_count(const struct pano_hook *hook)
+/* The packet that a CPU looks at. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct packet);
+} packets SEC(".maps");
+
+/*
+ * The place of a hook's count, PANO_HOOKS when it has none. Not a pointer that may be NULL: without
+ * CAP_PERFMON the verifier of Linux 5.15 to 6.15 follows what a CPU might guess, which is that a
+ * known NULL is none.
+ */
+__noinline int find_place(__u32 ifindex, __u32 direction)
 {
 	struct pano_count *count;
 	__u32 at;
 
+#pragma unroll
 	for (__u32 probe = 0; probe < PANO_PROBES; probe++) {
-		at = (2 * hook->ifindex + hook->direction + probe) % PANO_HOOKS;
+		at = (2 * ifindex + direction + probe) % PANO_HOOKS;
 		count = bpf_map_lookup_elem(&counts, &at);
-		if (count && count->hook.ifindex == hook->ifindex &&
-		    count->hook.direction == hook->direction)
-			return count;
+		if (count && count->hook.ifindex == ifindex && count->hook.direction == direction)
+			return at;
 	}
-	return NULL;
+	return PANO_HOOKS;
 }
 
 static __always_inline bool to_sensor(const struct packet *packet)
@@ -53,22 +67,54 @@ static __always_inline bool to_sensor(const struct packet *packet)
 	       packet->destination.words[3] == devices.sensor.words[3];
 }
 
-static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet)
+static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet, bool plain)
 {
-	__be16 protocol = skb->protocol;
-
-	if (read_plain(skb, packet)) {
+	if (plain) {
 		if (ports_chosen(packet))
 			return true;
 	} else {
-		if (!read_ip(skb, packet, protocol))
+		if (!read_ip(skb, packet))
 			return false;
 		if (rest_chosen(skb, packet))
 			return true;
 	}
-	if (!choice.tunnels || to_sensor(packet) || !enter_tunnel(skb, packet, &protocol))
+	if (!choice.tunnels || to_sensor(packet) || !enter_tunnel(skb, packet))
 		return false;
-	return read_ip(skb, packet, protocol) && rest_chosen(skb, packet);
+	return read_ip(skb, packet) && rest_chosen(skb, packet);
+}
+
+/*
+ * Most packets can be told from fixed offsets not to be DNS, nor anything that might hold it. No
+ * calls and nothing on the stack: without CAP_PERFMON the kernel puts a fence behind each write
+ * there. False: look closer.
+ */
+static __always_inline bool passes_by(struct __sk_buff *skb, __u32 at)
+{
+	void *end = (void *)(long)skb->data_end;
+	struct iphdr *ip = (void *)(long)skb->data + at;
+	struct ipv6hdr *ip6 = (void *)ip;
+	__be16 *ports;
+	__u8 transport;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		ports = (void *)(ip + 1);
+		if ((void *)(ports + 2) > end || ip->version != 4 || ip->ihl != 5 ||
+		    (ip->frag_off & bpf_htons(MORE_FRAGMENTS | OFFSET_MASK)))
+			return false;
+		transport = ip->protocol;
+	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		ports = (void *)(ip6 + 1);
+		if ((void *)(ports + 2) > end || ip6->version != 6 || is_extension(ip6->nexthdr))
+			return false;
+		transport = ip6->nexthdr;
+	} else {
+		return !is_vlan(skb->protocol);
+	}
+	if (choice.tunnels && is_tunnel(transport, bpf_ntohs(ports[1])))
+		return false;
+	if (transport != IPPROTO_UDP && transport != IPPROTO_TCP)
+		return true;
+	return !port_chosen(bpf_ntohs(ports[0])) && !port_chosen(bpf_ntohs(ports[1]));
 }
 
 /*
@@ -83,10 +129,31 @@ static __always_inline __u64 *counter(struct pano_count *count, enum pano_verdic
 	return at;
 }
 
+/*
+ * A packet that leaves may carry the time when it is to leave, by a clock that counts from the
+ * boot (earliest departure time, and what a veth pair makes of it). Before Linux 5.18 its clone
+ * kept that as the time when it came. It shall have the time of now, and the packet its own.
+ */
+static __always_inline long clone_now(struct __sk_buff *skb, __u32 ifindex, __u32 flags,
+				      bool leaves)
+{
+	__u64 time = skb->tstamp;
+	bool departure = time && (leaves || time < YEAR_2001_NS);
+	long failure;
+
+	if (departure)
+		skb->tstamp = 0;
+	failure = bpf_clone_redirect(skb, ifindex, flags);
+	if (departure)
+		skb->tstamp = time;
+	return failure;
+}
+
 static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_count *count, __u32 ifindex,
 				    __u32 flags)
 {
-	long failure = bpf_clone_redirect(skb, ifindex, flags);
+	bool leaves = count->hook.direction == PANO_EGRESS;
+	long failure = clone_now(skb, ifindex, flags, leaves);
 
 	if (!failure)
 		return counter(count, PANO_MIRRORED);
@@ -102,11 +169,10 @@ static __always_inline __u64 *clone(struct __sk_buff *skb, struct pano_count *co
 }
 
 /* Mirrors a matched packet, or does not; returns what to count it as. */
-static __always_inline __u64 *mirror(struct __sk_buff *skb, const struct packet *packet,
-				     const struct pano_hook *hook, struct pano_count *count,
-				     bool bare)
+static __always_inline __u64 *mirror(struct __sk_buff *skb, struct packet *packet,
+				     struct pano_count *count, bool bare)
 {
-	if (choice.once && !first_sight(skb, packet, hook))
+	if (choice.once && !first_sight(skb, packet, &count->hook))
 		return counter(count, PANO_DUPLICATE);
 	if (!under_ceiling())
 		return counter(count, PANO_ABOVE_CEILING);
@@ -115,19 +181,40 @@ static __always_inline __u64 *mirror(struct __sk_buff *skb, const struct packet 
 	return clone(skb, count, devices.mirror, devices.mirror_flags);
 }
 
+/* Looks closer, and mirrors what is chosen. A function of its own: the verifier takes it once. */
+__noinline int take(struct __sk_buff *skb, __u32 direction, __u32 bare)
+{
+	struct packet *packet;
+	struct pano_count *count;
+	__u32 only = 0;
+	bool plain;
+
+	packet = bpf_map_lookup_elem(&packets, &only);
+	if (!packet)
+		return 0;
+	packet->protocol = skb->protocol;
+	if (bare) {
+		packet->at = 0;
+		plain = read_plain(skb, packet, 0);
+	} else {
+		packet->at = ETH_HLEN;
+		plain = read_plain(skb, packet, ETH_HLEN);
+	}
+	if (!chosen(skb, packet, plain))
+		return 0;
+	packet->place = find_place(skb->ifindex, direction);
+	count = bpf_map_lookup_elem(&counts, &packet->place);
+	if (!count)
+		return 0;
+	count->packets[PANO_MATCHED]++;
+	++*mirror(skb, packet, count, bare);
+	return 0;
+}
+
 static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direction, bool bare)
 {
-	struct pano_hook hook = {.ifindex = skb->ifindex, .direction = direction};
-	struct packet packet = {.at = bare ? 0 : ETH_HLEN};
-	struct pano_count *count;
-
-	if (!chosen(skb, &packet))
-		return NEXT_PROGRAM;
-	count = find_count(&hook);
-	if (!count)
-		return NEXT_PROGRAM;
-	count->packets[PANO_MATCHED]++;
-	++*mirror(skb, &packet, &hook, count, bare);
+	if (!passes_by(skb, bare ? 0 : ETH_HLEN))
+		take(skb, direction, bare);
 	return NEXT_PROGRAM;
 }
 

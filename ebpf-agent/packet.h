@@ -16,10 +16,26 @@
 #include "mirror.h"
 
 #define VLAN_TAGS 2	    /* 802.1ad: a service tag around a customer tag */
+#define ETH_P_QINQ 0x9100   /* what service tags were before 802.1ad, and often still are */
 #define EXTENSION_HEADERS 8 /* more than any sender has use for */
 #define OFFSET_MASK 0x1fff  /* IPv4: fragment offset in units of 8 bytes */
 #define MORE_FRAGMENTS 0x2000
 
+struct datagram {
+	struct pano_address source, destination;
+	__u32 identification;
+};
+
+struct sighting {
+	struct pano_hook hook;
+	__u64 time;
+};
+
+/*
+ * A packet that is looked at, and all else that is written in parts. It lies in a map: without
+ * CAP_PERFMON the verifier of Linux 5.16 to 6.6 lets nobody write a part of what it takes for a
+ * register's copy on the stack, which is every number that it has a bound for.
+ */
 struct packet {
 	struct pano_address source, destination;
 	__u32 at;	      /* where the next header starts, from the first byte */
@@ -28,7 +44,13 @@ struct packet {
 	bool more;	      /* fragments follow */
 	__u8 transport;	      /* IPPROTO_* */
 	__u16 source_port, destination_port;
-	__u16 length; /* as the IP header gives it: 0 for the longest super-packets */
+	__u16 length;	 /* as the IP header gives it: 0 for the longest super-packets */
+	__u8 seen;	 /* value for its datagram: 1 */
+	__be16 protocol; /* ethertype of what starts at `at` */
+	__u32 place;	 /* of its hook's count */
+	struct pano_network network; /* key of an end */
+	struct datagram datagram;    /* key of its fragments */
+	struct sighting sighting;    /* when and where it is seen now */
 };
 
 struct vlan_tag {
@@ -43,23 +65,35 @@ struct extension {
 	__be32 identification;	 /* fragment header only */
 };
 
+static __always_inline bool is_vlan(__be16 protocol)
+{
+	return protocol == bpf_htons(ETH_P_8021Q) || protocol == bpf_htons(ETH_P_8021AD) ||
+	       protocol == bpf_htons(ETH_P_QINQ);
+}
+
+static __always_inline bool is_extension(__u8 kind)
+{
+	return kind == IPPROTO_HOPOPTS || kind == IPPROTO_ROUTING || kind == IPPROTO_DSTOPTS ||
+	       kind == IPPROTO_FRAGMENT || kind == IPPROTO_AH || kind == IPPROTO_MH;
+}
+
 /* Works whether or not the bytes are in the linear part, and never moves any. */
 static __always_inline bool load(struct __sk_buff *skb, __u32 from, void *to, __u32 size)
 {
 	return bpf_skb_load_bytes(skb, from, to, size) == 0;
 }
 
-static __always_inline bool read_vlan(struct __sk_buff *skb, struct packet *packet,
-				      __be16 *protocol)
+static __always_inline bool read_vlan(struct __sk_buff *skb, struct packet *packet)
 {
 	struct vlan_tag tag;
 
+#pragma unroll
 	for (int i = 0; i < VLAN_TAGS; i++) {
-		if (*protocol != bpf_htons(ETH_P_8021Q) && *protocol != bpf_htons(ETH_P_8021AD))
+		if (!is_vlan(packet->protocol))
 			return true;
 		if (!load(skb, packet->at, &tag, sizeof(tag)))
 			return false;
-		*protocol = tag.protocol;
+		packet->protocol = tag.protocol;
 		packet->at += sizeof(tag);
 	}
 	return true;
@@ -90,32 +124,44 @@ static __always_inline bool read_ipv4(struct __sk_buff *skb, struct packet *pack
 	return true;
 }
 
-/* RFC 8200, section 4: headers chain by their first byte. */
-static __always_inline bool read_extensions(struct __sk_buff *skb, struct packet *packet)
+/*
+ * Reads the extension header at packet->at; 0 when it cannot. A function of its own, so that the
+ * verifier follows its paths once, not once for each header before it.
+ */
+__noinline int read_extension(struct __sk_buff *skb, struct packet *packet)
 {
 	struct extension header;
+	__u8 kind;
 
+	if (!packet || !load(skb, packet->at, &header, sizeof(header)))
+		return 0;
+	kind = packet->transport;
+	packet->transport = header.next;
+	if (kind == IPPROTO_FRAGMENT) {
+		packet->offset = bpf_ntohs(header.offset_and_flags) >> 3;
+		packet->more = bpf_ntohs(header.offset_and_flags) & 1;
+		packet->identification = header.identification;
+		packet->at += sizeof(header);
+	} else if (kind == IPPROTO_AH) {
+		packet->at += (header.length + 2) * 4;
+	} else {
+		packet->at += (header.length + 1) * 8;
+	}
+	return 1;
+}
+
+/*
+ * RFC 8200, section 4: headers chain by their first byte. Unrolled: without CAP_PERFMON the
+ * verifier also follows what a CPU might guess, and a loop's end is guessed wrong without end.
+ */
+static __always_inline bool read_extensions(struct __sk_buff *skb, struct packet *packet)
+{
+#pragma unroll
 	for (int i = 0; i < EXTENSION_HEADERS; i++) {
-		__u8 kind = packet->transport;
-
-		if (kind != IPPROTO_HOPOPTS && kind != IPPROTO_ROUTING && kind != IPPROTO_DSTOPTS &&
-		    kind != IPPROTO_FRAGMENT && kind != IPPROTO_AH && kind != IPPROTO_MH)
-			return true;
-		if (!load(skb, packet->at, &header, sizeof(header)))
+		if (packet->offset || !is_extension(packet->transport))
+			return true; /* after an offset comes the middle of the datagram */
+		if (!read_extension(skb, packet))
 			return false;
-		packet->transport = header.next;
-		if (kind == IPPROTO_FRAGMENT) {
-			packet->offset = bpf_ntohs(header.offset_and_flags) >> 3;
-			packet->more = bpf_ntohs(header.offset_and_flags) & 1;
-			packet->identification = header.identification;
-			packet->at += sizeof(header);
-			if (packet->offset) /* what follows is the middle of the datagram */
-				return true;
-		} else if (kind == IPPROTO_AH) {
-			packet->at += (header.length + 2) * 4;
-		} else {
-			packet->at += (header.length + 1) * 8;
-		}
 	}
 	return false;
 }
@@ -137,17 +183,14 @@ static __always_inline bool read_ipv6(struct __sk_buff *skb, struct packet *pack
 	return read_extensions(skb, packet);
 }
 
-/*
- * Reads the IP headers at packet->at; 0 when this is no IP. A function of its own, so that the
- * verifier follows its many paths once, not once for each way here.
- */
-__noinline int read_ip(struct __sk_buff *skb, struct packet *packet, __u16 protocol)
+/* Reads the IP headers at packet->at; 0 when this is no IP. */
+__noinline int read_ip(struct __sk_buff *skb, struct packet *packet)
 {
-	if (!packet || !read_vlan(skb, packet, &protocol))
+	if (!packet || !read_vlan(skb, packet))
 		return 0;
-	if (protocol == bpf_htons(ETH_P_IP))
+	if (packet->protocol == bpf_htons(ETH_P_IP))
 		return read_ipv4(skb, packet);
-	if (protocol == bpf_htons(ETH_P_IPV6))
+	if (packet->protocol == bpf_htons(ETH_P_IPV6))
 		return read_ipv6(skb, packet);
 	return 0;
 }
@@ -165,14 +208,14 @@ static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *pac
 }
 
 /*
- * Most packets are UDP or TCP with nothing around it that varies. Read from fixed offsets, without
- * a call, they cost a third of what the general way does. False sends others there, at the same
- * packet->at.
+ * UDP or TCP with nothing around it that varies is read from fixed offsets, which costs a third of
+ * the general way. False sends others there. `at` is a constant, the value of packet->at: without
+ * CAP_PERFMON the verifier takes no offset that differs from path to path.
  */
-static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *packet)
+static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *packet, __u32 at)
 {
 	void *end = (void *)(long)skb->data_end;
-	struct iphdr *ip = (void *)(long)skb->data + packet->at;
+	struct iphdr *ip = (void *)(long)skb->data + at;
 	struct ipv6hdr *ip6 = (void *)ip;
 	__be16 *ports;
 	__u32 header;
@@ -189,13 +232,14 @@ static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *pac
 		packet->length = bpf_ntohs(ip->tot_len);
 		header = sizeof(*ip);
 		transport = ip->protocol;
-		barrier_var(transport); /* no offset that differs from path to path */
+		barrier_var(transport); /* that holds for the ports, too */
 	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
 		ports = (void *)(ip6 + 1);
 		if ((void *)(ports + 2) > end || ip6->version != 6)
 			return false;
 		__builtin_memcpy(&packet->source, &ip6->saddr, sizeof(packet->source));
 		__builtin_memcpy(&packet->destination, &ip6->daddr, sizeof(packet->destination));
+		packet->identification = 0;
 		packet->length = bpf_ntohs(ip6->payload_len);
 		header = sizeof(*ip6);
 		transport = ip6->nexthdr;
@@ -206,9 +250,11 @@ static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *pac
 	if (transport != IPPROTO_UDP && transport != IPPROTO_TCP)
 		return false;
 	packet->transport = transport;
+	packet->offset = 0;
+	packet->more = false;
 	packet->source_port = bpf_ntohs(ports[0]);
 	packet->destination_port = bpf_ntohs(ports[1]);
-	packet->at += header;
+	packet->at = at + header;
 	return true;
 }
 

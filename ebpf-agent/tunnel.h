@@ -27,20 +27,27 @@ struct gre_header {
 	__be16 flags, protocol;
 };
 
-static __always_inline bool enter_geneve(struct __sk_buff *skb, struct packet *packet,
-					 __be16 *protocol)
+/* Whether the outer headers are those of a tunnel; 0 is the port of what has none. */
+static __always_inline bool is_tunnel(__u8 transport, __u16 destination_port)
+{
+	if (transport != IPPROTO_UDP)
+		return transport == IPPROTO_GRE;
+	return destination_port == GENEVE_PORT || destination_port == VXLAN_PORT ||
+	       destination_port == VXLAN_LINUX_PORT;
+}
+
+static __always_inline bool enter_geneve(struct __sk_buff *skb, struct packet *packet)
 {
 	struct geneve_header geneve;
 
 	if (!load(skb, packet->at, &geneve, sizeof(geneve)))
 		return false;
-	*protocol = geneve.protocol;
+	packet->protocol = geneve.protocol;
 	packet->at += sizeof(geneve) + (geneve.options & 0x3f) * 4;
 	return true;
 }
 
-static __always_inline bool enter_gre(struct __sk_buff *skb, struct packet *packet,
-				      __be16 *protocol)
+static __always_inline bool enter_gre(struct __sk_buff *skb, struct packet *packet)
 {
 	struct gre_header gre;
 	__u16 flags;
@@ -50,15 +57,14 @@ static __always_inline bool enter_gre(struct __sk_buff *skb, struct packet *pack
 	flags = bpf_ntohs(gre.flags);
 	if (flags & GRE_VERSION)
 		return false;
-	*protocol = gre.protocol;
+	packet->protocol = gre.protocol;
 	packet->at += sizeof(gre);
 	packet->at +=
 	    4 * (!!(flags & GRE_CHECKSUM) + !!(flags & GRE_KEY) + !!(flags & GRE_SEQUENCE));
 	return true;
 }
 
-static __always_inline bool enter_udp(struct __sk_buff *skb, struct packet *packet,
-				      __be16 *protocol)
+static __always_inline bool enter_udp(struct __sk_buff *skb, struct packet *packet)
 {
 	struct udp_header udp;
 
@@ -67,10 +73,10 @@ static __always_inline bool enter_udp(struct __sk_buff *skb, struct packet *pack
 	packet->at += sizeof(udp);
 	switch (bpf_ntohs(udp.destination)) {
 	case GENEVE_PORT:
-		return enter_geneve(skb, packet, protocol);
+		return enter_geneve(skb, packet);
 	case VXLAN_PORT:
 	case VXLAN_LINUX_PORT:
-		*protocol = bpf_htons(ETH_P_TEB);
+		packet->protocol = bpf_htons(ETH_P_TEB);
 		packet->at += 8; /* flags and VNI */
 		return true;
 	default:
@@ -78,22 +84,22 @@ static __always_inline bool enter_udp(struct __sk_buff *skb, struct packet *pack
 	}
 }
 
-/* Moves packet->at to the inner IP header and gives its ethertype; false when this is no tunnel. */
-static __always_inline bool enter_tunnel(struct __sk_buff *skb, struct packet *packet,
-					 __be16 *protocol)
+/* Moves packet->at to the inner IP header and sets its ethertype; false when this is no tunnel. */
+static __always_inline bool enter_tunnel(struct __sk_buff *skb, struct packet *packet)
 {
 	bool entered = false;
 
 	if (packet->offset || packet->more)
 		return false;
 	if (packet->transport == IPPROTO_UDP)
-		entered = enter_udp(skb, packet, protocol);
+		entered = enter_udp(skb, packet);
 	else if (packet->transport == IPPROTO_GRE)
-		entered = enter_gre(skb, packet, protocol);
-	if (!entered || *protocol != bpf_htons(ETH_P_TEB))
+		entered = enter_gre(skb, packet);
+	if (!entered || packet->protocol != bpf_htons(ETH_P_TEB))
 		return entered;
 	packet->at += ETH_HLEN;
-	return load(skb, packet->at - sizeof(*protocol), protocol, sizeof(*protocol));
+	return load(skb, packet->at - sizeof(packet->protocol), &packet->protocol,
+		    sizeof(packet->protocol));
 }
 
 #endif

@@ -15,7 +15,8 @@ from pano_glue.agent.attach import Attacher, Way
 from pano_glue.agent.choice import Choice, Dedup, apply_choice
 from pano_glue.agent.counts import Counts, HookCount
 from pano_glue.agent.devices import INGRESS, Interface, Network
-from pano_glue.agent.hooks import BARE, ETHERNET, Hooks
+from pano_glue.agent.hooks import BARE, ETHERNET, Hooks, describe_hooks
+from pano_glue.agent.kernel import require_kernel
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
 from pano_glue.agent.mirror import (
     Mirror,
@@ -24,7 +25,7 @@ from pano_glue.agent.mirror import (
     make_local,
     make_onward,
 )
-from pano_glue.agent.namespace import enter_namespace, open_namespace
+from pano_glue.agent.namespace import NamespaceId, enter_namespace, open_namespace, which_namespace
 from pano_glue.agent.tap import DEVICE, open_tap
 from pano_glue.errors import PanoError, SettingError
 
@@ -42,6 +43,11 @@ class Settings:
     target: Target
     netns: str = ""
     way: Way = Way.AUTO
+    keep_mirror: bool = False
+
+
+class GoneError(PanoError):
+    """What the agent stands on was taken away: it ends, and whoever runs it starts it again."""
 
 
 class Agent:
@@ -57,6 +63,8 @@ class Agent:
         self._undo: list[Callable[[], object]] = []
         self._hooks: Hooks | None = None
         self._relay = 0
+        self.trouble = ""  # what the last look at interfaces and hooks could not do
+        self._namespace: NamespaceId | None = None
 
     def start(self) -> None:
         """Remove what dead agents left, make the mirror, load the programs and attach them.
@@ -71,6 +79,7 @@ class Agent:
             raise
 
     def _start(self) -> None:
+        require_kernel(os.uname().release)
         name = self._settings.target.name
         home = self._open_network()
         library = libbpf.open_library()
@@ -82,9 +91,11 @@ class Agent:
             tapped = make_crossing(home, self._settings.target, namespace, self._undo)
             os.close(namespace)
         else:
-            tapped = make_local(home, name, self._undo)
-        ways = Attacher(home, self._programs, name, self._settings.way)
-        self._undo.append(ways.attach("finish", tapped.index, INGRESS).detach)
+            keep = self._settings.keep_mirror
+            tapped = make_local(home, name, self._undo, keep=keep)
+        self._home, self._tapped = home, tapped
+        self._attachers = [self._make_attacher(home)]
+        self._attachers[0].attach("finish", tapped.index, INGRESS)
         self._field, entry = self._enter_field(home, tapped)
         self._mirror = Mirror(
             entry=entry,
@@ -109,13 +120,19 @@ class Agent:
         if not self._settings.netns:
             return home, tapped
         enter_namespace(self._settings.netns)
+        self._namespace = which_namespace(self._settings.netns)
         field = self._open_network()
         return field, field.silence(f"{tapped.name}-p", owner=tapped.name)
 
+    def _make_attacher(self, network: Network) -> Attacher:
+        name = self._settings.target.name
+        attacher = Attacher(network, self._programs, name, self._settings.way)
+        self._undo.append(attacher.detach_all)
+        return attacher
+
     def _attach(self, cpus: int) -> None:
-        self._attacher = Attacher(
-            self._field, self._programs, self._settings.target.name, self._settings.way
-        )
+        self._attacher = self._make_attacher(self._field)
+        self._attachers.append(self._attacher)
         counts = Counts(self._programs.map("counts"), cpus)
         hooks = Hooks(self._field, self._attacher, counts, self._settings.globs)
         hooks.require_matches()
@@ -129,8 +146,34 @@ class Agent:
     def look_again(self) -> None:
         """Attach to matching interfaces that have come, and forget those that have gone."""
         if self._hooks:
-            self._hooks.look_again(self._make_relay)
-            self.choose(self._choice)
+            try:
+                self._hooks.look_again(self._make_relay)
+            finally:
+                self.choose(self._choice)
+
+    def mend(self) -> list[str]:
+        """Repair what somebody else undid; returns a line for each thing.
+
+        Raises:
+            PanoError: when the mirror or the interfaces' namespace has gone, so that only another
+                start helps; or when a program cannot be attached again now.
+        """
+        if self._namespace and which_namespace(self._settings.netns) != self._namespace:
+            raise GoneError(f"the network namespace {self._settings.netns} has gone", "start again")
+        name = self._settings.target.name
+        mirror = self._home.find(name)
+        if mirror is None or mirror.index != self._tapped.index:
+            raise GoneError(f"{name} has gone: somebody removed or renamed it", "start again")
+        done: list[str] = []
+        if not mirror.up:
+            self._home.set_up(mirror.index)
+            done.append(f"{name} was down: set up again")
+        for attacher in self._attachers:
+            done += [
+                f"{hook.program} was detached from interface {hook.index}: attached again"
+                for hook in attacher.attach_again()
+            ]
+        return done
 
     def choose(self, choice: Choice) -> None:
         """Follow another choice from now on, without detaching."""
@@ -166,7 +209,7 @@ class Agent:
             ) from error
         self._undo.append(partial(os.close, fd))
         relay = self._field.silence(name, owner=self._settings.target.name)
-        self._undo.append(self._attacher.attach("dress", relay.index, INGRESS).detach)
+        self._attacher.attach("dress", relay.index, INGRESS)
         self._relay = relay.index
         self._programs.map(".data.devices").update(layout.ONLY_KEY, self._mirror.pack(relay.index))
 
@@ -178,6 +221,16 @@ class Agent:
         """List interface, direction and count for each hook; safe from any thread."""
         return list(self._hooks.counts()) if self._hooks else []
 
+    def troubles(self) -> list[str]:
+        """Say what keeps us from mirroring all that we were asked to; safe from any thread."""
+        if not self.interface_names():
+            return ["attached to no interface"]
+        return [self.trouble] if self.trouble else []
+
+    def attached_again(self) -> Iterable[tuple[str, str, int]]:
+        """List interface, direction and how often its program had to be attached again."""
+        return list(self._hooks.attached_again()) if self._hooks else []
+
     def run_times(self) -> dict[str, libbpf.RunTime]:
         """Return the run time of each program that ran while the kernel's statistics were on."""
         if not self._hooks:
@@ -186,7 +239,13 @@ class Agent:
         return {name: time for name, time in times.items() if time.runs}
 
     def status(self) -> dict[str, Any]:
-        """Return what `pano-agent status --json` prints."""
+        """Return what `pano-agent status --json` prints.
+
+        Raises:
+            PanoError: while the agent is only starting.
+        """
+        if not self._hooks:
+            raise PanoError("the agent is only starting", "ask again")
         return {
             "mirror": self._settings.target.name,
             "attached": str(self._attacher.way),
@@ -195,18 +254,7 @@ class Agent:
                 name: {"seconds": time.nanoseconds / layout.NANOSECONDS, "runs": time.runs}
                 for name, time in self.run_times().items()
             },
-            "interfaces": [
-                {
-                    "interface": interface,
-                    "direction": direction,
-                    "matched": count.matched,
-                    "mirrored": count.mirrored,
-                    "duplicate": count.duplicate,
-                    "error": count.error,
-                    "errors": {cause: n for cause, n in count.errors.items() if n},
-                }
-                for interface, direction, count in self.counts()
-            ],
+            "interfaces": describe_hooks(self.counts(), self.attached_again()),
         }
 
     def stop(self) -> None:

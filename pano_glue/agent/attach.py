@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from pano_glue.agent import libbpf
+from pano_glue.agent.kernel import refusal
+from pano_glue.agent.layout import DIRECTIONS
 
 if TYPE_CHECKING:
     from pano_glue.agent.devices import Network
@@ -27,6 +31,9 @@ class Way(StrEnum):
 class Attachment(Protocol):
     """A program on one side of one interface."""
 
+    def is_there(self) -> bool:
+        """Tell whether it is still attached, whoever may have detached it."""
+
     def detach(self) -> None:
         """Take the program away; harmless when the interface has gone."""
 
@@ -34,9 +41,14 @@ class Attachment(Protocol):
 class TcxLink:
     """Ends with this process, whatever ends the process."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, programs: libbpf.BpfObject, fd: int) -> None:
         """Own the link's descriptor."""
+        self._programs = programs
         self._fd = fd
+
+    def is_there(self) -> bool:
+        """Ask the kernel."""
+        return self._programs.is_linked(self._fd)
 
     def detach(self) -> None:
         """Close the link."""
@@ -53,6 +65,13 @@ class ClsactFilter:
         self._direction = direction
         self._mirror = mirror
 
+    def is_there(self) -> bool:
+        """Look among the interface's filters."""
+        return any(
+            one.direction == self._direction and one.owner == self._mirror
+            for one in self._network.own_filters(self._index)
+        )
+
     def detach(self) -> None:
         """Remove the filter, and the clsact that was added for it when nobody uses it."""
         remove_filters(self._network, self._index, {self._mirror}, {self._direction})
@@ -66,13 +85,33 @@ def remove_filters(network: Network, index: int, mirrors: set[str], directions: 
     """
     removed = 0
     for one in list(network.own_filters(index)):
-        owner, _, came_with = one.label.partition("/")
-        if owner in mirrors and one.direction in directions:
+        if one.owner in mirrors and one.direction in directions:
             network.remove_filter(one)
             removed += 1
-            if came_with == CLSACT:
+            if one.label.endswith(f"/{CLSACT}"):
                 network.remove_empty_clsact(index)
     return removed
+
+
+@dataclass(slots=True)
+class Hook:
+    """A place where a program is to be; `times` counts how often it had to be attached again."""
+
+    program: str
+    index: int
+    direction: int
+    attachment: Attachment | None
+    times: int = 0
+
+    def is_there(self) -> bool:
+        """Tell whether the program is still attached."""
+        return self.attachment is not None and self.attachment.is_there()
+
+    def detach(self) -> None:
+        """Take the program away, if it is there."""
+        if self.attachment:
+            self.attachment.detach()
+            self.attachment = None
 
 
 class Attacher:
@@ -84,21 +123,72 @@ class Attacher:
         self._programs = programs
         self._mirror = mirror
         self._own_clsact: set[int] = set()
+        self._hooks: list[Hook] = []
         self.way = way
 
-    def attach(self, program: str, index: int, direction: int) -> Attachment:
-        """Attach a program to one side (0 is ingress, 1 is egress) of an interface."""
-        if self.way is not Way.CLSACT:
-            try:
-                link = TcxLink(self._programs.link(program, index, TCX[direction]))
-            except OSError as error:
-                if self.way is Way.TCX or error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
-                    raise
-            else:
-                self.way = Way.TCX
-                return link
-        self.way = Way.CLSACT
-        return self._add_filter(self._programs.program(program), index, direction)
+    def attach(self, program: str, index: int, direction: int) -> Hook:
+        """Attach a program to one side (0 is ingress, 1 is egress) of an interface.
+
+        Raises:
+            OSError: ENODEV when the interface has gone.
+            PanoError: when the kernel refuses, or another's qdisc is in the way.
+        """
+        hook = Hook(program, index, direction, self._attach(program, index, direction))
+        self._hooks.append(hook)
+        return hook
+
+    def detach(self, hook: Hook) -> None:
+        """Take a program away."""
+        self._hooks.remove(hook)
+        hook.detach()
+
+    def detach_all(self) -> None:
+        """Take all programs away, the youngest first."""
+        while self._hooks:
+            self._hooks.pop().detach()
+
+    def attach_again(self) -> list[Hook]:
+        """Attach again what somebody detached; returns those hooks.
+
+        Raises:
+            PanoError: as `attach`, when one cannot be; the next call tries again.
+        """
+        gone = [hook for hook in self._hooks if not hook.is_there()]
+        for hook in gone:
+            hook.detach()
+            self._own_clsact.discard(hook.index)
+        mended: list[Hook] = []
+        for hook in gone:
+            with suppress(OSError):  # its interface went, and it will be forgotten
+                hook.attachment = self._attach(hook.program, hook.index, hook.direction)
+                hook.times += 1
+                mended.append(hook)
+        return mended
+
+    def _attach(self, program: str, index: int, direction: int) -> Attachment:
+        try:
+            return self._attach_by_tcx(program, index, direction) or self._add_filter(
+                self._programs.program(program), index, direction
+            )
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                raise
+            side = f"{program} at {DIRECTIONS[direction]} of interface {index}"
+            raise refusal(f"attach {side}", error, needs=("CAP_NET_ADMIN",)) from error
+
+    def _attach_by_tcx(self, program: str, index: int, direction: int) -> TcxLink | None:
+        """Return None when clsact is wanted, or the kernel has no tcx."""
+        if self.way is Way.CLSACT:
+            return None
+        try:
+            link = self._programs.link(program, index, TCX[direction])
+        except OSError as error:
+            if self.way is Way.TCX or error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+                raise
+            self.way = Way.CLSACT
+            return None
+        self.way = Way.TCX
+        return TcxLink(self._programs, link)
 
     def _add_filter(self, program: int, index: int, direction: int) -> ClsactFilter:
         if self._network.add_clsact(index):

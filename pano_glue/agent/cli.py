@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -12,10 +13,10 @@ import typer
 from pano_glue.agent.attach import Way
 from pano_glue.agent.choice import Choice, Dedup, Protocol
 from pano_glue.agent.control import ControlSocket, ask
-from pano_glue.agent.metrics import PacketCollector, serve_metrics
 from pano_glue.agent.mirror import parse_target
 from pano_glue.agent.namespace import enter_namespace
-from pano_glue.errors import PanoError
+from pano_glue.errors import PanoError, SettingError
+from pano_glue.options import HELP, common_options
 from pano_glue.shell import run_command
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ app = typer.Typer(
     name="pano-agent",
     help="Clones DNS packets in the kernel to a mirror interface.",
     no_args_is_help=True,
+    context_settings=HELP,
     pretty_exceptions_enable=False,
 )
+
+app.callback()(common_options("pano-agent"))
 
 Control = Annotated[Path, typer.Option(help="Unix socket for `status` and `set`.")]
 Netns = Annotated[str, typer.Option(help="Network namespace: a name of `ip netns`, or a PID.")]
@@ -70,9 +74,13 @@ def run(  # noqa: PLR0913 # one argument for each option
     ceiling: Ceiling = None,
     dedup: DedupOption = None,
     tunnels: Tunnels = None,
-    listen: Annotated[str, typer.Option(help="Where to serve /metrics; empty: nowhere.")] = (
-        "127.0.0.1:9103"
-    ),
+    keep_mirror: Annotated[
+        bool, typer.Option("--keep-mirror", help="The mirror stays for the next agent.")
+    ] = False,
+    sensor: Annotated[str, typer.Option(help="Name on all metrics [the host's name].")] = "",
+    listen: Annotated[
+        str, typer.Option(help="Where to serve /metrics, /status and /healthz; empty: nowhere.")
+    ] = "127.0.0.1:15354",
     control: Control = DEFAULT_CONTROL,
     netns: Netns = "",
     mirror_inside: Annotated[
@@ -85,7 +93,14 @@ def run(  # noqa: PLR0913 # one argument for each option
     from pano_glue.agent.agent import PROGRAM, Agent, Settings
     from pano_glue.agent.check import check_all
     from pano_glue.agent.loop import run_agent
+    from pano_glue.agent.metrics import make_registry
+    from pano_glue.agent.page import Pages, serve
 
+    if keep_mirror and netns and not mirror_inside:
+        raise SettingError(
+            "--keep-mirror: a mirror between two namespaces goes with either",
+            "add --mirror-inside, or leave --netns",
+        )
     choice = msgspec.convert(
         chosen(
             port=port,
@@ -99,7 +114,9 @@ def run(  # noqa: PLR0913 # one argument for each option
         ),
         Choice,
     )
-    settings = Settings(tuple(iface), parse_target(mirror), "" if mirror_inside else netns, attach)
+    settings = Settings(
+        tuple(iface), parse_target(mirror), "" if mirror_inside else netns, attach, keep_mirror
+    )
     if check:
         if netns and mirror_inside:
             enter_namespace(netns)
@@ -108,7 +125,8 @@ def run(  # noqa: PLR0913 # one argument for each option
     agent = Agent(settings, choice)
     socket = ControlSocket(control)
     if listen:
-        serve_metrics(listen, PacketCollector(agent.counts, agent.run_times))
+        registry = make_registry(agent, sensor or gethostname())
+        serve(listen, Pages(registry, agent.status, agent.troubles))
     if netns and mirror_inside:
         enter_namespace(netns)
     run_agent(agent, socket, mirror)
@@ -169,14 +187,20 @@ def status(
 
 
 @app.command()
-def cleanup(netns: Netns = "") -> None:
+def cleanup(
+    netns: Netns = "",
+    *,
+    keep_mirror: Annotated[
+        bool, typer.Option("--keep-mirror", help="Leave mirrors that wait for their next agent.")
+    ] = False,
+) -> None:
     """Remove what killed agents left in a namespace, and nothing else."""
     from pano_glue.agent.devices import Network
     from pano_glue.agent.leftovers import remove_leftovers
 
     if netns:
         enter_namespace(netns)
-    removed = remove_leftovers(Network())
+    removed = remove_leftovers(Network(), kept=not keep_mirror)
     print("\n".join(f"removed {line}" for line in removed) or "nothing to clean up")
 
 

@@ -29,6 +29,15 @@ class HookCount:
         """Packets that should have been mirrored and were not, whatever the cause."""
         return sum(self.errors.values())
 
+    def __add__(self, other: HookCount) -> HookCount:
+        """Add two hooks' counts."""
+        return HookCount(
+            self.matched + other.matched,
+            self.mirrored + other.mirrored,
+            self.duplicate + other.duplicate,
+            {cause: number + other.errors[cause] for cause, number in self.errors.items()},
+        )
+
 
 class Counts:
     """The table of counts; a hook is an interface's number and a direction (0 is ingress)."""

@@ -9,7 +9,6 @@ import errno
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyroute2 import IPRoute
@@ -21,13 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARK = "pano-agent/"  # and the mirror's name: in aliases, filter names and socket names
+KEPT = "/kept"  # behind it in the alias of a mirror that outlives its agent
 HANDLE = 0x70616E6F  # "pano"
 INGRESS, EGRESS = range(2)
 PARENTS = ("ffff:fff2", "ffff:fff3")  # clsact's ingress and egress
+IFF_UP = 0x1
 NO_ARP = 0x80
 MULTICAST = 0x1000
 BIGGEST_MTU = 65535
 LINK_CHANGES = 1  # RTMGRP_LINK
+ADDR_GEN_MODE_NONE = 1  # IN6_ADDR_GEN_MODE_NONE
+NO_IPV6_ADDRESS = {
+    "attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", ADDR_GEN_MODE_NONE)]})]
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,19 @@ class Interface:
     alias: str
     link_type: int  # ARPHRD_*
     mtu: int
+    up: bool = True
 
     @property
     def owner(self) -> str:
         """The mirror of the agent that made this interface; empty when somebody else did."""
-        return self.alias.removeprefix(MARK) if self.alias.startswith(MARK) else ""
+        if not self.alias.startswith(MARK):
+            return ""
+        return self.alias.removeprefix(MARK).removesuffix(KEPT)
+
+    @property
+    def kept(self) -> bool:
+        """Whether this is a mirror that waits for the next agent of its name."""
+        return bool(self.owner) and self.alias.endswith(KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,11 @@ class OwnFilter:
     direction: int
     priority: int
     label: str
+
+    @property
+    def owner(self) -> str:
+        """The mirror of the agent that added it."""
+        return self.label.partition("/")[0]
 
 
 class Network:
@@ -76,6 +94,7 @@ class Network:
                 alias=link.get("ifalias") or "",
                 link_type=link["ifi_type"],
                 mtu=link.get("mtu"),
+                up=bool(link["flags"] & IFF_UP),
             )
 
     def watch(self) -> socket.socket:
@@ -107,20 +126,26 @@ class Network:
             return False
         return True
 
-    def silence(self, name: str, owner: str) -> Interface:
+    def silence(self, name: str, owner: str, *, keep: bool = False) -> Interface:
         """Mark an interface that we made, keep the host from speaking on it, and set it up."""
         index = self._netlink.link_lookup(ifname=name)[0]
         mtu = self._netlink.get_links(index)[0].get("max_mtu") or BIGGEST_MTU
-        self._netlink.link("set", index=index, ifalias=MARK + owner, mtu=min(mtu, BIGGEST_MTU))
-        ipv6 = Path("/proc/sys/net/ipv6/conf") / name / "disable_ipv6"
-        if ipv6.exists():
-            ipv6.write_text("1")
+        alias = MARK + owner + (KEPT if keep else "")
+        self._netlink.link("set", index=index, ifalias=alias, mtu=min(mtu, BIGGEST_MTU))
+        # Without a link-local address IPv6 says nothing. By netlink, as containers see
+        # /proc/sys read-only; a kernel without IPv6 does not know the word.
+        with suppress(NetlinkError):
+            self._netlink.link("set", index=index, IFLA_AF_SPEC=NO_IPV6_ADDRESS)
         self._netlink.link("set", index=index, flags=NO_ARP, change=NO_ARP | MULTICAST)
-        self._netlink.link("set", index=index, state="up")
+        self.set_up(index)
         made = self.find(name)
         if made is None:
             raise PanoError(f"{name} vanished while it was set up", "start again")
         return made
+
+    def set_up(self, index: int) -> None:
+        """Set an interface up."""
+        self._netlink.link("set", index=index, state="up")
 
     def remove_interface(self, name: str) -> None:
         """Remove an interface, if it is still there."""
@@ -132,14 +157,25 @@ class Network:
 
         Raises:
             OSError: when the kernel refuses, ENODEV when the interface has gone.
+            PanoError: when a qdisc `ingress` stands in its place.
         """
         try:
             self._netlink.tc("add", "clsact", index)
         except NetlinkError as error:
             if error.code != errno.EEXIST:
                 raise OSError(error.code, "clsact") from error
+            if "ingress" in self._qdiscs(index):
+                name = self._netlink.get_links(index)[0].get("ifname")
+                raise PanoError(
+                    f"{name} has a qdisc `ingress`, beside which nothing that leaves is seen",
+                    f"put a clsact in its place (tc qdisc del dev {name} ingress; tc qdisc add dev"
+                    f" {name} clsact), which takes the same filters, or use Linux 6.6 (tcx)",
+                ) from error
             return False
         return True
+
+    def _qdiscs(self, index: int) -> list[str]:
+        return [one.get("kind") for one in self._netlink.get_qdiscs(index=index)]
 
     def add_filter(self, index: int, direction: int, program: int, label: str) -> None:
         """Add a direct-action filter before those that are there; `label` says whose it is.

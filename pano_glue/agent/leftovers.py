@@ -35,10 +35,11 @@ def hold_mirror(name: str) -> socket.socket:
     return claim
 
 
-def remove_leftovers(network: Network, mine: str = "") -> list[str]:
+def remove_leftovers(network: Network, mine: str = "", *, kept: bool = False) -> list[str]:
     """Remove what dead agents left in this namespace; returns a line for each thing.
 
     `mine` is the mirror that the caller holds: what it finds of that is a dead agent's too.
+    Mirrors that are to outlive their agents go only with `kept`.
     """
 
     def is_dead(mirror: str) -> bool:
@@ -46,11 +47,11 @@ def remove_leftovers(network: Network, mine: str = "") -> list[str]:
 
     removed: list[str] = []
     for interface in list(network.interfaces()):
-        owners = {one.label.partition("/")[0] for one in network.own_filters(interface.index)}
+        owners = {one.owner for one in network.own_filters(interface.index)}
         dead = set(filter(is_dead, owners))
         filters = remove_filters(network, interface.index, dead, {INGRESS, EGRESS})
         removed += [f"filter on {interface.name}"] * filters
-        if interface.owner and is_dead(interface.owner):
+        if interface.owner and is_dead(interface.owner) and (kept or not interface.kept):
             network.remove_interface(interface.name)
             removed.append(f"interface {interface.name}")
     return removed

@@ -11,6 +11,8 @@ import os
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from pano_glue.agent.complaints import complaints, what_failed
+from pano_glue.agent.kernel import refusal
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ TCX_INGRESS = 46  # enum bpf_attach_type of Linux 6.6; libbpf 1.1 passes numbers
 TCX_EGRESS = 47
 BPF_F_BEFORE = 1 << 3  # without a neighbour named: before all of them
 
-IFINDEX = struct.Struct("=40xI")  # struct __sk_buff up to `ifindex`
+SKB = struct.Struct("=40xI108xQ")  # struct __sk_buff: ifindex, tstamp
+LINK_INFO = struct.Struct("=16xI")  # struct bpf_link_info of a tcx link: ifindex
 PROG_INFO = struct.Struct("=192xQQ")  # struct bpf_prog_info: run_time_ns, run_cnt
 ROOM = 256  # a program may make a packet longer
 
@@ -87,11 +90,12 @@ class RunTime(NamedTuple):
 
 
 class TestRun(NamedTuple):
-    """What a program did with a packet: its return code, the packet after it, ns per run."""
+    """What a program did with a packet: return code, packet and its time after it, ns per run."""
 
     code: int
     packet: bytes
     nanoseconds: int
+    time: int
 
 
 def open_library(name: str = LIBRARY) -> ctypes.CDLL:
@@ -161,7 +165,7 @@ class BpfObject:
         """Open and load the object.
 
         Raises:
-            PanoError: when the object was not built, or we may not load it.
+            PanoError: when the object was not built, or the kernel refuses a map or a program.
         """
         self._library = library
         if not path.exists():
@@ -169,17 +173,13 @@ class BpfObject:
         self._object = library.bpf_object__open_file(os.fsencode(path), None)
         if not self._object:
             raise PanoError(f"{path} is no BPF object", "build it again: make -C ebpf-agent")
+        with complaints(library) as said:
+            loaded = library.bpf_object__load(self._object)
         try:
-            check(library.bpf_object__load(self._object), path.name)
-        except PermissionError as error:
+            check(loaded, path.name)
+        except OSError as error:
             self.close()
-            raise PanoError(
-                "the kernel does not let us load eBPF programs",
-                "run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-            ) from error
-        except OSError:
-            self.close()
-            raise
+            raise refusal(f"load {what_failed(said, path.name)}", error) from error
 
     def close(self) -> None:
         """Let go of programs and maps; those that a link or filter holds stay with it."""
@@ -203,6 +203,15 @@ class BpfObject:
         )
         return check(made, program)
 
+    def is_linked(self, link: int) -> bool:
+        """Tell whether a link's program is still attached to an interface that is there."""
+        info = ctypes.create_string_buffer(256)
+        size = ctypes.c_uint32(len(info))
+        found = self._library.bpf_obj_get_info_by_fd(link, info, ctypes.byref(size))
+        check(found, "link")
+        (ifindex,) = LINK_INFO.unpack_from(info.raw)
+        return bool(ifindex)
+
     def run_time(self, program: str) -> RunTime:
         """Read what the kernel's statistics say; zeros unless `kernel.bpf_stats_enabled` is 1."""
         info = ctypes.create_string_buffer(PROG_INFO.size)
@@ -213,21 +222,26 @@ class BpfObject:
         check(found, program)
         return RunTime(*PROG_INFO.unpack(info.raw))
 
-    def run(self, program: str, packet: bytes, ifindex: int = 1, repeat: int = 1) -> TestRun:
+    def run(
+        self, program: str, packet: bytes, ifindex: int = 1, repeat: int = 1, time: int = 0
+    ) -> TestRun:
         """Run a program on a packet as if an interface had it (BPF_PROG_RUN); 1 is loopback."""
         after = ctypes.create_string_buffer(len(packet) + ROOM)
-        context = IFINDEX.pack(ifindex)
+        context = ctypes.create_string_buffer(SKB.pack(ifindex, time), ROOM)
         options = TestRunOptions(
             sz=ctypes.sizeof(TestRunOptions),
             data_in=ctypes.cast(ctypes.c_char_p(packet), POINTER),
             data_size_in=len(packet),
             data_out=ctypes.cast(after, POINTER),
             data_size_out=len(after),
-            ctx_in=ctypes.cast(ctypes.c_char_p(context), POINTER),
-            ctx_size_in=len(context),
+            ctx_in=ctypes.cast(context, POINTER),
+            ctx_size_in=SKB.size,
+            ctx_out=ctypes.cast(context, POINTER),
+            ctx_size_out=len(context),
             repeat=repeat,
         )
         ran = self._library.bpf_prog_test_run_opts(self.program(program), ctypes.byref(options))
         check(ran, program)
         code = ctypes.c_int32(options.retval).value
-        return TestRun(code, after.raw[: options.data_size_out], options.duration)
+        _, time = SKB.unpack_from(context.raw)
+        return TestRun(code, after.raw[: options.data_size_out], options.duration, time)

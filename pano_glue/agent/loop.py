@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import selectors
 import signal
 import socket
-import sys
 from contextlib import ExitStack, suppress
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pano_glue.agent.agent import GoneError
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from pano_glue.agent.agent import Agent
     from pano_glue.agent.control import ControlSocket
 
+LOG = logging.getLogger(__name__)
+MEND_SECONDS = 4.0  # from one look at whether all is in place to the next
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -30,7 +34,7 @@ def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
         stack.callback(agent.stop)
         agent.start()
         names = ", ".join(agent.interface_names())
-        print(f"pano-agent: mirroring {names} to {mirror}", file=sys.stderr, flush=True)
+        LOG.info("mirroring %s to %s", names, mirror)
         notify_systemd("READY=1")
         steps: dict[Any, Callable[[], object]] = {
             control: lambda: control.serve_one(partial(answer, agent)),
@@ -39,12 +43,16 @@ def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
         selector.register(endings, selectors.EVENT_READ)
         for source in steps:
             selector.register(source, selectors.EVENT_READ)
+        due = monotonic() + MEND_SECONDS
         while True:
-            ready = [key.fileobj for key, _ in selector.select()]
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, due - monotonic()))]
             if endings in ready:
                 return
             for source in ready:
                 steps[source]()
+            if monotonic() >= due:
+                _mend(agent)
+                due = monotonic() + MEND_SECONDS
 
 
 def answer(agent: Agent, request: dict[str, Any]) -> object:
@@ -77,11 +85,23 @@ def _look_again(agent: Agent) -> None:
     with suppress(OSError):
         while agent.changes.recv(65536):
             pass
+    _mend(agent)
+
+
+def _mend(agent: Agent) -> None:
+    """Look at interfaces and hooks, and repair; only what makes going on useless ends the run."""
+    before, agent.trouble = agent.trouble, ""
     try:
+        for line in agent.mend():
+            LOG.warning("%s", line)
         agent.look_again()
+    except GoneError:
+        raise
     except (OSError, PanoError) as error:
         # One interface that cannot be attached is no reason to let go of the others.
-        print(f"pano-agent: cannot attach ({error})", file=sys.stderr, flush=True)
+        agent.trouble = f"cannot attach ({error})"
+        if agent.trouble != before:
+            LOG.warning("%s", agent.trouble)
 
 
 def notify_systemd(state: str) -> None:

@@ -13,10 +13,10 @@ import re
 import socket
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pano_glue.agent import layout
-from pano_glue.agent.tap import open_tap
+from pano_glue.agent.tap import DEVICE, open_tap
 from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
@@ -98,27 +98,41 @@ class Mirror:
         )
 
 
-def make_local(network: Network, name: str, undo: list[Callable[[], object]]) -> Interface:
+def make_local(
+    network: Network, name: str, undo: list[Callable[[], object]], *, keep: bool = False
+) -> Interface:
     """Create a mirror in this namespace: up, silent, with room for packets of any size.
 
     A tap, which goes with this process; without /dev/net/tun a dummy, or one end of a veth pair.
+    With `keep` it stays when the agent goes, and one that was kept is used again: whoever
+    listens there need not notice.
 
     Raises:
         PanoError: when the name is somebody else's interface, or we may not.
     """
-    require_free(network, name)
+    before = network.find(name)
+    if before and not before.kept:
+        refuse_name(name)
+    if before and not keep:
+        network.remove_interface(name)
     try:
-        undo.append(partial(os.close, open_tap(name)))
+        undo.append(partial(os.close, open_tap(name, keep=keep)))
     except OSError:
-        _make_lasting(network, name, undo)
-    return network.silence(name, owner=name)
+        if not (before and keep):
+            _make_lasting(network, name, keep=keep)
+        if not keep:
+            undo.append(partial(network.remove_interface, name))
+    return network.silence(name, owner=name, keep=keep)
 
 
-def _make_lasting(network: Network, name: str, undo: list[Callable[[], object]]) -> None:
+def _make_lasting(network: Network, name: str, *, keep: bool) -> None:
     if not network.add_interface(name, "dummy"):
-        network.add_interface(name, "veth", peer=f"{name}-p")
-        network.silence(f"{name}-p", owner=name)
-    undo.append(partial(network.remove_interface, name))
+        if not network.add_interface(name, "veth", peer=f"{name}-p"):
+            raise PanoError(
+                "the kernel has no tap, dummy or veth interfaces",
+                f"load its module tun, and let us open {DEVICE}",
+            )
+        network.silence(f"{name}-p", owner=name, keep=keep)
 
 
 def make_onward(
@@ -159,16 +173,14 @@ def make_crossing(
     network: Network, target: Target, namespace: int, undo: list[Callable[[], object]]
 ) -> Interface:
     """Create the mirror here with its other end in the network namespace of that descriptor."""
-    require_free(network, target.name)
+    if network.find(target.name):
+        refuse_name(target.name)
     peer = {"ifname": f"{target.name}-p", "net_ns_fd": namespace}
     network.add_interface(target.name, "veth", peer=peer)
     undo.append(partial(network.remove_interface, target.name))
     return network.silence(target.name, owner=target.name)
 
 
-def require_free(network: Network, name: str) -> None:
-    """Raise PanoError when an interface of this name is there."""
-    if network.find(name):
-        raise PanoError(
-            f"an interface {name} exists and is not pano-agent's", "name another --mirror"
-        )
+def refuse_name(name: str) -> NoReturn:
+    """Raise PanoError: an interface of this name is there."""
+    raise PanoError(f"an interface {name} exists and is not pano-agent's", "name another --mirror")

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import ctypes
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pano_glue.errors import PanoError, SettingError
 
 NAMED = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceId:
+    """What tells a namespace from all others that live at the same time."""
+
+    device: int
+    inode: int
+
+
+def which_namespace(which: str) -> NamespaceId | None:
+    """Tell which namespace a name or PID stands for now; None when for none."""
+    try:
+        found = _path(which).stat()
+    except OSError:
+        return None
+    return NamespaceId(found.st_dev, found.st_ino)
+
+
+def _path(which: str) -> Path:
+    return Path("/proc") / which / "ns/net" if which.isdecimal() else NAMED / which
 
 
 def open_namespace(which: str) -> int:
@@ -19,7 +41,7 @@ def open_namespace(which: str) -> int:
         SettingError: when there is no such namespace or process.
         PanoError: when we may not look.
     """
-    path = Path("/proc") / which / "ns/net" if which.isdecimal() else NAMED / which
+    path = _path(which)
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -18,9 +18,10 @@ from pano_glue.agent.devices import Network
 from pano_glue.agent.mirror import NO_ADDRESS, Mirror
 from pano_glue.agent.namespace import CLONE_NEWNET
 from pano_glue.agent.tap import open_tap
+from pano_glue.lab.pair import Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOOPBACK, OTHER = 1, 2  # ifindex of lo, and of the next interface made
@@ -96,3 +97,16 @@ def program(program_file: Path, own_namespace: None) -> Iterator[Program]:  # no
     programs.close()
     network.close()
     os.close(tap)
+
+
+@pytest.fixture
+def lab(
+    tmp_path: Path,
+    require: Callable[[str], str],
+    require_bpf: None,  # noqa: ARG001 # skips
+    program_file: Path,  # noqa: ARG001 # builds
+) -> Iterator[Pair]:
+    for program in ("nsd", "dnsperf", "tcpdump", "tc"):
+        require(program)
+    with Pair(tmp_path) as lab:
+        yield lab

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import socket
 import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from typer.testing import CliRunner
 
-from pano_glue.agent import layout, libbpf
+from pano_glue.agent import kernel, layout, libbpf
 from pano_glue.agent.cli import app
 from pano_glue.agent.control import ControlSocket, ask
 from pano_glue.agent.counts import HookCount
-from pano_glue.agent.metrics import PacketCollector
+from pano_glue.agent.kernel import require_kernel
+from pano_glue.agent.metrics import make_registry
 from pano_glue.agent.mirror import Sensor, Target, parse_target
+from pano_glue.agent.page import Pages
 from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
@@ -103,23 +106,76 @@ def test_control_socket_answers_and_outlives_a_dead_one(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+class Busy:
+    """An agent that has seen something."""
+
+    def counts(self) -> list[tuple[str, str, HookCount]]:
+        errors = dict.fromkeys(layout.CAUSES, 0) | {"dropped": 2, "no_memory": 1}
+        return [("eth0", "ingress", HookCount(matched=10, mirrored=6, duplicate=1, errors=errors))]
+
+    def attached_again(self) -> list[tuple[str, str, int]]:
+        return [("eth0", "ingress", 2)]
+
+    def run_times(self) -> dict[str, libbpf.RunTime]:
+        return {"mirror_ingress": libbpf.RunTime(nanoseconds=1500, runs=3)}
+
+
 def test_metrics_add_up() -> None:
-    errors = dict.fromkeys(layout.CAUSES, 0) | {"dropped": 2, "no_memory": 1}
-    count = HookCount(matched=10, mirrored=6, duplicate=1, errors=errors)
-    registry = CollectorRegistry()
-    registry.register(
-        PacketCollector(
-            lambda: [("eth0", "ingress", count)],
-            lambda: {"mirror_ingress": libbpf.RunTime(nanoseconds=1500, runs=3)},
-        )
-    )
-    text = generate_latest(registry).decode()
-    hook = 'direction="ingress",iface="eth0"'
+    text = generate_latest(make_registry(Busy(), "ns1")).decode()
+    hook = 'direction="ingress",iface="eth0",sensor="ns1"'
     for verdict, packets in {"matched": 10, "mirrored": 6, "duplicate": 1, "error": 3}.items():
         assert f'pano_agent_packets_total{{{hook},verdict="{verdict}"}} {packets}.0' in text
     assert f'pano_agent_errors_total{{cause="dropped",{hook}}} 2.0' in text
-    assert 'pano_agent_program_run_seconds_total{program="mirror_ingress"} 1.5e-06' in text
-    assert 'pano_agent_program_runs_total{program="mirror_ingress"} 3.0' in text
+    assert f"pano_agent_attached_again_total{{{hook}}} 2.0" in text
+    program = 'program="mirror_ingress",sensor="ns1"'
+    assert f"pano_agent_program_run_seconds_total{{{program}}} 1.5e-06" in text
+    assert f"pano_agent_program_runs_total{{{program}}} 3.0" in text
+    assert 'pano_agent_build_info{kernel="' in text
+    assert "process_start_time_seconds" in text
+
+
+@pytest.mark.parametrize(
+    ("release", "old"),
+    [
+        ("5.10.0-46-amd64", True),
+        ("4.19.0", True),
+        ("5.15.0-91-generic", False),
+        ("6.1.0-56-amd64", False),
+        ("6.12-rc1", False),
+        ("7.3.4+deb13-amd64", False),
+    ],
+)
+def test_refuses_kernels_that_are_too_old(release: str, *, old: bool) -> None:
+    if old:
+        with pytest.raises(PanoError, match=r"is too old for pano-agent: use Linux 5\.15 or later"):
+            require_kernel(release)
+    else:
+        require_kernel(release)
+
+
+def test_pages(program_file: Path) -> None:  # noqa: ARG001 # the agent's module needs no more
+    troubles: list[str] = []
+    pages = Pages(make_registry(Busy(), "ns1"), lambda: {"mirror": "pano0"}, lambda: troubles)
+    assert pages.answer("/healthz", "").code == 200
+    troubles.append("attached to no interface")
+    assert pages.answer("/healthz", "") == (
+        503,
+        "text/plain; charset=utf-8",
+        b"attached to no interface\n",
+    )
+    assert b'pano_agent_packets_total{direction="ingress"' in pages.answer("/metrics", "").body
+    assert pages.answer("/status?", "").body == b'{"mirror":"pano0"}\n'
+    assert pages.answer("/nix", "").code == 404
+
+
+def test_names_what_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "holds", lambda name: name != "CAP_BPF")
+    said = str(kernel.refusal("load program take", OSError(errno.EPERM, "")))
+    assert "refuses to load program take (EPERM): CAP_BPF missing: run as root" in said
+    monkeypatch.setattr(kernel, "holds", lambda _name: True)
+    monkeypatch.setattr(kernel, "_status", lambda _field: "2")
+    assert "a seccomp filter forbids it" in str(kernel.refusal("x", OSError(errno.EPERM, "")))
+    assert "(E2BIG): its verifier gives up" in str(kernel.refusal("x", OSError(errno.E2BIG, "")))
 
 
 def test_layouts_are_those_of_the_kernel_program(program: Program) -> None:

@@ -50,6 +50,7 @@ MIRRORED = {
         extension(ROUTING, 1) + extension(OPTIONS, 2) + extension(TCP, 0) + tcp(53, 1), HOP
     ),
     "ipv6 authentication header": frame6(struct.pack("!BB", UDP, 4) + bytes(22) + QUERY, AH),
+    "qinq, older ethertype": ethernet(ipv4(UDP, QUERY), 0x9100, 0x8100, 0x0800),
     "long": frame4(udp(53, 40000, DNS + bytes(1400))),
     "ipv4 inside a frame with padding": frame4(QUERY) + bytes(20),
 }

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Inside the test machine: the agent's own tests, on this kernel. Results go to /run/out.
+cd "$(dirname "$0")/../.." || exit 1
+export PANO_PATIENCE=300 # an emulated machine is slow
+uname -r >/run/out/release
+.venv/bin/pano-agent run --check --iface lo >/run/out/check 2>&1
+echo $? >/run/out/code
+grep -q 'missing  kernel' /run/out/check && exit
+chosen="test_program or test_choice or matched_is_mirrored or kill_leaves or two_capabilities"
+chosen="$chosen or ingress_qdisc or somebody or time_of_the_packet or departure or outlives"
+exec .venv/bin/python -m pytest -v --tb=short -p no:cacheprovider --junitxml=/run/out/tests.xml \
+  tests/agent/test_program.py tests/agent/test_choice.py tests/agent/test_lab.py \
+  tests/agent/test_field.py -k "$chosen"
