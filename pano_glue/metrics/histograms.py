@@ -4,27 +4,58 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import msgspec
 
 from pano_glue.metrics.family import Family
+from pano_glue.metrics.metric import Birth, Key, thawed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Exemplar = tuple[str, float]
-"""An identifier (a Zeek `uid`) and the value that it had."""
+OLDEST = 3600.0  # seconds; an exemplar of an older record would lead to a place nobody looks at
 
 
-class _Buckets:
+class Exemplar(NamedTuple):
+    """One transaction: Zeek's `uid` and its id, its time in seconds, and when, in epoch seconds."""
+
+    uid: str
+    trans_id: int
+    value: float
+    time: float
+    number: int = 0  # of the first checkpoint with it
+
+    def text(self) -> str:
+        """Write it as OpenMetrics has it."""
+        return f' # {{uid="{self.uid}",trans_id="{self.trans_id}"}} {self.value} {self.time}'
+
+
+class Buckets(msgspec.Struct, array_like=True):
     """The counts of one label combination; the last bucket is +Inf."""
 
-    __slots__ = ("counts", "exemplars", "slowest", "total")
+    counts: list[int]
+    total: float = 0.0
+    birth: Birth | None = None
+    exemplars: dict[int, Exemplar] = {}
 
-    def __init__(self, size: int) -> None:
-        self.counts = [0] * size
-        self.total = 0.0
-        self.exemplars: dict[int, Exemplar] = {}
-        self.slowest = -1.0
+    def copy(self, birth: Birth) -> Buckets:
+        """Copy, for a checkpoint; exemplars of long ago are left out."""
+        if self.exemplars:
+            self.exemplars = {
+                index: one if one.number else one._replace(number=birth.number)
+                for index, one in self.exemplars.items()
+                if birth.time - one.time < OLDEST
+            }
+        return Buckets(self.counts.copy(), self.total, self.birth, self.exemplars.copy())
+
+
+class HistogramsState(msgspec.Struct, array_like=True):
+    """The buckets of one histogram."""
+
+    labels: tuple[str, ...]
+    bounds: list[float]
+    values: dict[Key, Buckets]
 
 
 class Histograms:
@@ -40,12 +71,13 @@ class Histograms:
         """Name the metric and its upper bounds, ascending, without +Inf."""
         self.name = name
         self.meaning = meaning
-        self.bounds = list(bounds)
-        self.values: dict[tuple[str, ...], _Buckets] = {}
+        self.labels = labels
+        self.bounds = [float(bound) for bound in bounds]
+        self.values: dict[Key, Buckets] = {}
         self._pairs = ",".join(f'{label}="%s"' for label in labels)
-        self._les = [repr(float(bound)) for bound in bounds] + ["+Inf"]
+        self._les = [repr(bound) for bound in self.bounds] + ["+Inf"]
 
-    def add_sorted(self, key: tuple[str, ...], values: Sequence[float]) -> None:
+    def add_sorted(self, key: Key, values: Sequence[float]) -> None:
         """Count many values, ascending: one search per bucket, not one per value."""
         buckets = self._buckets(key)
         counts, start = buckets.counts, 0
@@ -56,41 +88,60 @@ class Histograms:
         counts[-1] += len(values) - start
         buckets.total += sum(values)
 
-    def beats(self, key: tuple[str, ...], value: float) -> bool:
-        """Tell whether `value` is the largest since the last scrape, so worth an exemplar."""
-        return value > self._buckets(key).slowest
+    def forget(self, key: Key) -> None:
+        """Let a series go."""
+        del self.values[key]
 
-    def exemplify(self, key: tuple[str, ...], identifier: str, value: float) -> None:
-        """Remember `identifier` (letters and digits) as an exemplar of the bucket of `value`."""
-        buckets = self._buckets(key)
-        buckets.slowest = value
-        if identifier.isascii() and identifier.isalnum():
-            buckets.exemplars[bisect_left(self.bounds, value)] = (identifier, value)
+    def exemplify(self, key: Key, exemplar: Exemplar, now: float) -> None:
+        """Remember an exemplar of its bucket, unless its identifier is odd or its time long ago."""
+        if exemplar.uid.isascii() and exemplar.uid.isalnum() and now - exemplar.time < OLDEST:
+            index = bisect_left(self.bounds, exemplar.value)
+            self._buckets(key).exemplars[index] = exemplar
 
-    def family(self) -> Family:
-        """Write all samples; exemplars are looked for anew from here on."""
+    def freeze(self, birth: Birth) -> HistogramsState:
+        """See `metric.Part`."""
+        values = {}
+        for key, buckets in self.values.items():
+            buckets.birth = buckets.birth or birth
+            values[key] = buckets.copy(birth)
+        return HistogramsState(self.labels, self.bounds, values)
+
+    def thaw(self, state: msgspec.Raw) -> bool:
+        """See `metric.Part`."""
+        old = thawed(state, HistogramsState)
+        if old.labels != self.labels or old.bounds != self.bounds:
+            return False
+        self.values = old.values
+        return True
+
+    def family(self, state: object, seen: int, before: int = -1) -> Family:
+        """See `metric.Metric`; exemplars that were in page `before` are not shown again."""
         plain: list[str] = []
         rich: list[str] = []
-        for key, buckets in self.values.items():
+        newborn = False
+        for key, buckets in cast("HistogramsState", state).values.items():
+            number, created = buckets.birth or Birth(0, 0.0)
+            newborn |= number > seen
+            told = Buckets([0] * len(buckets.counts)) if number > seen else buckets
             pairs = self._pairs % key
             head = f'{self.name}_bucket{{{pairs},le="'
             lines = [
                 f'{head}{le}"}} {count}\n'
-                for le, count in zip(self._les, accumulate(buckets.counts), strict=True)
+                for le, count in zip(self._les, accumulate(told.counts), strict=True)
             ]
             tail = [
-                f"{self.name}_count{{{pairs}}} {sum(buckets.counts)}\n",
-                f"{self.name}_sum{{{pairs}}} {buckets.total}\n",
+                f"{self.name}_count{{{pairs}}} {sum(told.counts)}\n",
+                f"{self.name}_sum{{{pairs}}} {told.total}\n",
             ]
             plain += lines + tail
-            for i, (identifier, value) in buckets.exemplars.items():
-                lines[i] = f'{lines[i][:-1]} # {{uid="{identifier}"}} {value}\n'
-            rich += lines + tail
-            buckets.slowest = -1.0
-        return Family(self.name, "histogram", self.meaning, plain, rich)
+            for i, exemplar in told.exemplars.items():
+                if exemplar.number > before:
+                    lines[i] = f"{lines[i][:-1]}{exemplar.text()}\n"
+            rich += [*lines, *tail, f"{self.name}_created{{{pairs}}} {created}\n"]
+        return Family(self.name, "histogram", self.meaning, plain, rich, newborn)
 
-    def _buckets(self, key: tuple[str, ...]) -> _Buckets:
+    def _buckets(self, key: Key) -> Buckets:
         buckets = self.values.get(key)
         if buckets is None:
-            buckets = self.values[key] = _Buckets(len(self._les))
+            buckets = self.values[key] = Buckets([0] * len(self._les))
         return buckets

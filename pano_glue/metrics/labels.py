@@ -5,21 +5,28 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pano_glue.errors import SettingError
 from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.family import escaped
+from pano_glue.metrics.metric import Birth, thawed
+from pano_glue.metrics.seats import Seat, Seats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pano_glue.config import Limits
 
 OTHER = "other"
+KNOWN = 1 << 14  # servers whose name, or lack of one, is remembered
 
 
-class ServerNames:
-    """Names of servers by address or prefix; the longest prefix wins, an unnamed one stays."""
+class Networks:
+    """Names by address or prefix; the longest prefix wins."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        """Take the `[servers]` table.
+    def __init__(self, names: Mapping[str, str], table: str) -> None:
+        """Take a `table` of the configuration.
 
         Raises:
             SettingError: for a key that is neither an address nor a prefix.
@@ -28,79 +35,138 @@ class ServerNames:
             networks = [(ip_network(key), name) for key, name in names.items()]
         except ValueError as error:
             cure = 'write it as "192.0.2.53" or "192.0.2.0/24"'
-            raise SettingError(f"[servers] {error}", cure) from error
+            raise SettingError(f"{table} {error}", cure) from error
         self._networks = sorted(networks, key=lambda entry: -entry[0].prefixlen)
 
-    def name(self, server: str) -> str:
-        """Name one server as its records write it."""
-        if not self._networks:
-            return server
+    def __bool__(self) -> bool:
+        """Tell whether there are any names."""
+        return bool(self._networks)
+
+    def name(self, host: str) -> str | None:
+        """Name an address as records write it; None when it has no name."""
         try:
-            address = ip_address(server)
+            address = ip_address(host)
         except ValueError:
-            return server
+            return None
         for network, name in self._networks:
             if address in network:
                 return name
-        return server
+        return None
+
+
+class FoldsState(msgspec.Struct, array_like=True):
+    """The labels that were given: names of sensors, and the seats of each."""
+
+    sensors: dict[str, dict[str, Seat]]
 
 
 class Folds:
     """The labels (sensor, server, proto) of records, each within its cap.
 
-    At most `sensors` sensors, `servers` servers and `groups` combinations of the two get labels of
-    their own; whatever comes later is `other`, and `folded` counts its records by label.
+    At most `sensors` sensors have labels of their own, and of each at most `servers` servers, the
+    ones that matter now (`metrics.seats`); of all sensors together `groups`, of which each sensor
+    can have its fair part whatever the others do. Servers with a name from the configuration always
+    have it. What has no label is `other`, and `folded` counts its records by label.
     """
 
-    def __init__(self, sensors: int, servers: int, groups: int, names: ServerNames) -> None:
-        """Set the caps and the names of servers."""
-        self.names = names
+    name = "folds"
+
+    def __init__(self, limits: Limits, names: Networks, clock: Callable[[], float]) -> None:
+        """Set the caps and the names of servers; `clock` gives epoch seconds."""
+        self.rename(names)
         self.folded = Counters(
             "pano_bridge_folded_labels",
             "Records whose label value was beyond its cap and became `other`.",
             ("label",),
         )
-        self._caps = {"sensor": sensors, "server": servers}
-        self._known: dict[str, set[str]] = {"sensor": set(), "server": set()}
-        self._groups = groups
-        self._pairs: set[tuple[str, str]] = set()
-        self._cache: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+        self._limits = limits
+        self._clock = clock
+        self._sensors: dict[str, Seats] = {}
+        self._taken = 0  # seats of all sensors, with those that are leaving
+        self._gone: list[tuple[str, str]] = []  # before their time, for want of room
 
     def labels(self, sensor: str, server: str, proto: str, records: int) -> tuple[str, str, str]:
         """Give the labels for `records` records of this origin."""
-        origin = (sensor, server, proto)
-        cached = self._cache.get(origin)
-        if cached is not None:
-            return cached
         sensor = self.sensor(sensor, records)
-        server = self._capped("server", escaped(self.names.name(server)), records)
-        if (sensor, server) not in self._pairs and OTHER not in (sensor, server):
-            if len(self._pairs) < self._groups:
-                self._pairs.add((sensor, server))
-            else:
-                self.folded.add(("server",), records)
-                server = OTHER
-        labels = (sensor, server, proto)
-        if OTHER not in labels:
-            # Folded origins are not kept: there may be millions of them.
-            self._cache[origin] = labels
-        return labels
+        named = self._named.get(server)
+        if named is None:
+            name = self.names.name(server) if self.names else None
+            named = "" if name is None else escaped(name)
+            if len(self._named) >= KNOWN:
+                self._named.clear()
+            self._named[server] = named
+        if named:
+            return sensor, named, proto
+        server = escaped(server)
+        if self._has_seat(sensor, server, records):
+            return sensor, server, proto
+        self.folded.add(("server",), records)
+        return sensor, OTHER, proto
 
     def sensor(self, sensor: str, records: int) -> str:
         """Give the label for `records` records of one sensor."""
-        return self._capped("sensor", escaped(sensor), records)
+        sensor = escaped(sensor)
+        if sensor in self._sensors:
+            return sensor
+        if len(self._sensors) < self._limits.sensors:
+            self._sensors[sensor] = Seats(self._limits.servers, self._clock())
+            return sensor
+        self.folded.add(("sensor",), records)
+        return OTHER
 
-    def rename(self, names: ServerNames) -> None:
+    def turn(self) -> list[tuple[str, str]]:
+        """Let servers change places; gives (sensor, server) whose series are to be forgotten."""
+        now = self._clock()
+        gone, self._gone = self._gone, []
+        for sensor, seats in self._sensors.items():
+            gone += [(sensor, server) for server in seats.turn(now)]
+        self._taken = sum(len(seats.taken) for seats in self._sensors.values())
+        return [(sensor, server) for sensor, server in gone if not self._holds(sensor, server)]
+
+    def rename(self, names: Networks) -> None:
         """Use other names from here on; what was counted keeps its name."""
         self.names = names
-        self._cache.clear()
+        self._named: dict[str, str] = {}  # "": has none
 
-    def _capped(self, label: str, value: str, records: int) -> str:
-        known = self._known[label]
-        if value in known:
-            return value
-        if len(known) < self._caps[label]:
-            known.add(value)
-            return value
-        self.folded.add((label,), records)
-        return OTHER
+    def freeze(self, birth: Birth) -> FoldsState:  # noqa: ARG002 - labels are no series
+        """See `metric.Part`."""
+        copied = {
+            sensor: {server: Seat(seat.used, 0, seat.left) for server, seat in seats.taken.items()}
+            for sensor, seats in self._sensors.items()
+        }
+        return FoldsState(copied)
+
+    def thaw(self, state: msgspec.Raw) -> bool:
+        """See `metric.Part`; labels once given stay, under smaller caps too."""
+        for sensor, taken in thawed(state, FoldsState).sensors.items():
+            self._sensors[sensor] = Seats(self._limits.servers, self._clock())
+            self._sensors[sensor].taken = taken
+            self._taken += len(taken)
+        return True
+
+    def _has_seat(self, sensor: str, server: str, records: int) -> bool:
+        if sensor == OTHER or self._limits.other_servers == "fold":
+            return False
+        seats = self._sensors[sensor]
+        before = len(seats.taken)
+        sits = seats.sit(server, records, self._clock(), lambda: self._room(seats))
+        self._taken += len(seats.taken) - before
+        return sits
+
+    def _holds(self, sensor: str, server: str) -> bool:
+        return server in self._sensors[sensor].taken
+
+    def _room(self, seats: Seats) -> bool:
+        """Make room for one more seat: if need be at the cost of the sensor that has most."""
+        if self._taken < self._limits.groups:
+            return True
+        if len(seats.taken) >= self._limits.groups // len(self._sensors):
+            return False
+        sensor, most = max(self._sensors.items(), key=lambda item: len(item[1].taken))
+        if most is seats:
+            return False
+        if self._taken >= self._limits.groups * 3 // 2 and (gone := most.hurry()):
+            self._gone.append((sensor, gone))
+            self._taken -= 1
+        most.give_up_quietest(self._clock(), 1 << 62)
+        return True
