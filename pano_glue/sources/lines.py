@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BLOCK = 1 << 18  # bytes; larger ones fall out of the processor's cache before they are counted
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def whole_lines(text: bytes) -> list[bytes]:
+    """Divide at newlines, which are kept, and at nothing else."""
+    *lines, last = text.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])
 
 
 class LineReader:
@@ -15,7 +22,8 @@ class LineReader:
 
     `offset` is that of the byte after the last line handed over. A line longer than `limit` is
     handed over cut to `limit` once its end was seen, so that it is counted (as malformed) without
-    being kept. NULs before a line are what a truncated file's hole reads as; they are left out.
+    being kept. NULs before a line are what a truncated file's hole reads as; they are left out, and
+    so is a byte order mark.
     """
 
     def __init__(self, read: Callable[[int], bytes], limit: int, offset: int = 0) -> None:
@@ -41,14 +49,14 @@ class LineReader:
             self._keep(chunk[end:])
             if lines[:1] == b"\0":
                 lines = lines.lstrip(b"\0")
-            return lines
+            return lines.removeprefix(BYTE_ORDER_MARK)
         return b""
 
     def rest(self) -> bytes:
         """Return the half line at the end of a stream that has ended."""
         lines, self._half = self._half.lstrip(b"\0"), b""
         self.offset += len(lines) + self._cut
-        return lines
+        return lines.removeprefix(BYTE_ORDER_MARK)
 
     def _keep(self, half: bytes) -> None:
         if not self._half:

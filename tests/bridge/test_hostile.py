@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pano_glue.bridge.counting import Counting
+from pano_glue.bridge.pages import Pages
+from pano_glue.bridge.scrapers import Visit
 from pano_glue.config import Config
-from pano_glue.protocols.dns_record import DnsRecord
+from pano_glue.protocols.dns_record import LOGS, DnsRecord, DnsRow, mended
 from pano_glue.protocols.lines import LineDecoder
 from pano_glue.sources import Batch
 from tests.bridge.records import read_page, record, total
@@ -39,7 +41,7 @@ lines = st.lists(changed | tagged | cut | noise, max_size=12)
 @settings(deadline=None, max_examples=200)
 @given(lines)
 def test_a_line_is_what_it_is_whatever_stands_beside_it(batch: list[bytes]) -> None:
-    decoder = LineDecoder("dns", DnsRecord)
+    decoder = LineDecoder(LOGS, DnsRecord, DnsRow, mended)
     together = decoder.decode(b"\n".join(batch))
     alone = [decoder.decode(line) for line in batch]
     assert together.records == [each for one in alone for each in one.records]
@@ -54,7 +56,7 @@ def test_a_line_is_what_it_is_whatever_stands_beside_it(batch: list[bytes]) -> N
 def test_what_is_counted_is_a_number_that_dns_can_carry(batch: list[bytes]) -> None:
     counting = Counting(Config(), lambda: 1_700_000_100.0)
     counting.apply("log:t", Batch("dns", b"\n".join(batch)))
-    page = read_page(counting.scrape(openmetrics=False).page.decode())
+    page = read_page(Pages(counting, None).page(Visit("test"), openmetrics=False)[0].decode())
     seconds = total(page, "pano_dns_rtt_seconds_sum")
     assert math.isfinite(seconds)
     assert 0 <= seconds <= 86400 * len(batch)
