@@ -1,184 +1,160 @@
-"""tshark's fields into DNS messages, and DNS transactions into dns.log records.
+"""tshark's fields into packets: who sent what to whom.
 
-A TCP segment may carry several messages, and tshark then lists each field's values one after
-another, without saying whose they are. Only fields that every message has, or whose number another
-field tells, are asked for, so that the lists can be dealt out again.
+tshark takes off what is around UDP and TCP (VLANs, tunnels, fragments) and hands the payload over
+as it was; the messages are read in tshark_dns.py. Its own DNS and TCP dissectors stay out of it:
+over TCP they show parts of messages, lose all that follows a gap, and list the fields of several
+messages without saying whose they are.
 """
 
 from __future__ import annotations
 
-import hashlib
+from typing import NamedTuple
 
-import msgspec
-
-from pano_glue.protocols.dns_names import QTYPES, RCODES
-from pano_glue.sources.pairing import Message, Transaction
-
-SECTIONS = ("dns.count.queries", "dns.count.answers", "dns.count.auth_rr", "dns.count.add_rr")
 FIELDS = (
+    "frame.number",
     "frame.time_epoch",
+    "frame.len",
+    "frame.protocols",
+    "vlan.id",  # and in which network, as the same address may be another host in each
+    "vxlan.vni",
+    "geneve.vni",
     "ip.src",
     "ip.dst",
+    "ip.id",
     "ipv6.src",
     "ipv6.dst",
     "udp.srcport",
     "udp.dstport",
     "udp.length",
+    "udp.payload",
     "tcp.srcport",
     "tcp.dstport",
-    "dns.id",
-    "dns.flags",
-    "dns.length",  # TCP's length prefix
-    *SECTIONS,
-    "dns.qry.name",
-    "dns.qry.type",
-    "dns.qry.class",
-    "dns.resp.type",
-    "dns.resp.ext_rcode",
-    "dns.rr.udp_payload_size",
-    "dns.resp.z.do",
+    "tcp.seq_raw",
+    "tcp.flags",
+    "tcp.payload",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
 )
+# Port 53's payload is left alone, by tshark's TCP reassembly too.
+OPTIONS = (
+    *("-d", "udp.port==53,data", "-d", "tcp.port==53,data"),
+    *("-o", "tcp.desegment_tcp_streams:FALSE", "-o", "tcp.analyze_sequence_numbers:FALSE"),
+)
+DISPLAY = "udp.port == 53 || tcp.port == 53"  # also of the packets that ICMP quotes
+# Destination unreachable (RFC 792, RFC 4443 section 3.1); a packet that is too long for a link is
+# no server's doing.
+UNREACHABLE, UNREACHABLE6, TOO_LONG = "3", "1", "4"
 AGGREGATOR = "\x1f"
+DNS = 53
 UDP_HEADER = 8
-OPT = "41"
-ENDS = ("src", "dst")
-NO_QUESTION = ("", "-1", "0x0")
-NO_EDNS = ("", "0", "0x0")
-# Bits of the header's second word, RFC 1035 section 4.1.1 and RFC 4035 section 3.
-QR, AA, TC, RD, RA, Z, AD, CD = (1 << bit for bit in (15, 10, 9, 8, 7, 6, 5, 4))
-OPCODE, RCODE = 0x7800, 0x000F
+SYN = 0x02
 
 
-class UnreadFrameError(ValueError):
-    """A frame whose lists of fields do not fit together; `messages` is how many it has."""
+class Flow(NamedTuple):
+    """One direction of what two ends say to each other."""
 
-    def __init__(self, messages: int) -> None:
-        """Keep the number of messages that go uncounted."""
-        super().__init__(messages)
-        self.messages = messages
+    src: str
+    src_port: int
+    dst: str
+    dst_port: int
+    proto: str
+    vlan: str
 
 
-def messages(line: str) -> list[Message]:
-    """Read the DNS queries and replies of one frame; messages of other opcodes are left out.
+class Packet(NamedTuple):
+    """One packet; `missing` is how many bytes of its payload the capture left out.
+
+    When `quoted` it is not on the wire again, but in an ICMP error, which says, when
+    `unreachable`, that it did not arrive.
+    """
+
+    number: int  # of the frame in the capture, from 1
+    time: float  # epoch seconds
+    size: int  # bytes of the frame on the wire
+    flow: Flow
+    ip_id: str
+    payload: bytes
+    missing: int
+    seq: int
+    flags: int
+    quoted: bool
+    unreachable: bool
+
+
+class UnreadPacketError(ValueError):
+    """A line of tshark's that is no packet with UDP or TCP on port 53."""
+
+
+def read_packet(line: str) -> Packet:
+    """Read one line of tshark's output.
 
     Raises:
-        UnreadFrameError: when the lists do not fit together, as in a malformed message.
+        UnreadPacketError: when fields are missing, as in a packet whose headers are cut off.
     """
-    values = (value.split(AGGREGATOR) if value else [] for value in line.split("\t"))
-    frame = dict(zip(FIELDS, values, strict=False))
-    ids = frame.get("dns.id", [])
     try:
-        return _dealt(frame, len(ids))
-    except (LookupError, ValueError, StopIteration) as error:
-        raise UnreadFrameError(max(1, len(ids))) from error
+        return _packet(*line.split("\t"))
+    except (TypeError, ValueError) as error:
+        raise UnreadPacketError(line) from error
 
 
-def _dealt(frame: dict[str, list[str]], count: int) -> list[Message]:
-    proto = "tcp" if frame["tcp.srcport"] else "udp"
-    version = "ipv6" if frame["ipv6.src"] else "ip"
-    # The last of them: a tunnel has others before it.
-    ends = [(frame[f"{version}.{e}"][-1], int(frame[f"{proto}.{e}port"][-1])) for e in ENDS]
-    sizes = frame["dns.length"] if proto == "tcp" else frame["udp.length"][-1:]
-    header = 0 if proto == "tcp" else UDP_HEADER
-    questions = zip(
-        frame["dns.qry.name"], frame["dns.qry.type"], frame["dns.qry.class"], strict=True
+def _packet(  # noqa: PLR0913, PLR0917 - as many as FIELDS, in their order
+    number: str,
+    time: str,
+    size: str,
+    protocols: str,
+    vlan: str,
+    vxlan: str,
+    geneve: str,
+    ip_src: str,
+    ip_dst: str,
+    ip_id: str,
+    ip6_src: str,
+    ip6_dst: str,
+    udp_src: str,
+    udp_dst: str,
+    udp_length: str,
+    udp_payload: str,
+    tcp_src: str,
+    tcp_dst: str,
+    tcp_seq: str,
+    tcp_flags: str,
+    tcp_payload: str,
+    icmp_type: str,
+    icmp_code: str,
+    icmp6_type: str,
+) -> Packet:
+    # The innermost of a tunnel.
+    is_tcp = protocols.rfind(":tcp") > protocols.rfind(":udp")
+    is_six = protocols.rfind("ipv6:") > protocols.rfind("ip:")
+    src_port, dst_port = (tcp_src, tcp_dst) if is_tcp else (udp_src, udp_dst)
+    flow = Flow(
+        _last(ip6_src if is_six else ip_src),
+        int(_last(src_port)),
+        _last(ip6_dst if is_six else ip_dst),
+        int(_last(dst_port)),
+        "tcp" if is_tcp else "udp",
+        f"{vlan}/{vxlan}/{geneve}" if vlan or vxlan or geneve else "",
     )
-    types = iter(frame["dns.resp.type"])
-    edns = zip(
-        frame["dns.rr.udp_payload_size"],
-        frame["dns.resp.z.do"],
-        frame["dns.resp.ext_rcode"],
-        strict=True,
+    if DNS not in (flow.src_port, flow.dst_port):
+        raise UnreadPacketError("a tunnel on port 53")
+    payload = bytes.fromhex(_last(tcp_payload if is_tcp else udp_payload))
+    return Packet(
+        number=int(number),
+        time=float(time),
+        size=int(size),
+        flow=flow,
+        ip_id="" if is_six else _last(ip_id),
+        payload=payload,
+        missing=0 if is_tcp else max(0, int(_last(udp_length)) - UDP_HEADER - len(payload)),
+        seq=int(_last(tcp_seq)) if is_tcp else 0,
+        flags=int(_last(tcp_flags) or "0", 16) if is_tcp else 0,
+        quoted=bool(icmp_type or icmp6_type),
+        unreachable=icmp6_type == UNREACHABLE6
+        or (icmp_type == UNREACHABLE and icmp_code != TOO_LONG),
     )
-    dealt = []
-    for i in range(count):
-        flags = int(frame["dns.flags"][i], 16)
-        asked, *sections = (int(frame[section][i]) for section in SECTIONS)
-        (name, qtype, qclass), *_ = [next(questions) for _ in range(asked)] or [NO_QUESTION]
-        records = [next(types) for _ in range(sum(sections))]
-        bufsize, do, extended = next(edns) if OPT in records else NO_EDNS
-        if flags & OPCODE:
-            continue
-        client, server = ends if not flags & QR else ends[::-1]
-        dealt.append(
-            Message(
-                time=float(frame["frame.time_epoch"][0]),
-                client=client[0],
-                client_port=client[1],
-                server=server[0],
-                server_port=server[1],
-                proto=proto,
-                id=int(frame["dns.id"][i], 16),
-                flags=flags,
-                name="" if name == "<Root>" else name.lower(),
-                qtype=int(qtype),
-                qclass=int(qclass, 16),
-                size=int(sizes[i]) - header,
-                records=len(records),
-                edns_bufsize=int(bufsize) if bufsize else None,
-                do=do == "1",
-                extended_rcode=int(extended, 16),
-            )
-        )
-    return dealt
 
 
-def json_line(transaction: Transaction, sensor: str) -> bytes:
-    """Write a transaction as a record of dns.log, without `answers`, `TTLs` and `ecs`."""
-    query, reply = transaction.query, transaction.reply
-    asked = query or reply
-    if asked is None:
-        raise ValueError("a transaction has a query or a reply")
-    flow = repr(asked[1:6]).encode()
-    record: dict[str, object] = {
-        "ts": asked.time,
-        "uid": "C" + hashlib.blake2b(flow, digest_size=8).hexdigest(),
-        "id.orig_h": asked.client,
-        "id.orig_p": asked.client_port,
-        "id.resp_h": asked.server,
-        "id.resp_p": asked.server_port,
-        "proto": asked.proto,
-        "trans_id": asked.id,
-        "RD": bool(asked.flags & RD),
-        "Z": (asked.flags & (Z | AD | CD)) >> 4,
-        "CD": bool(asked.flags & CD),
-        "DO": asked.do,
-        "TC": False,
-        "outcome": transaction.outcome,
-        "retransmits": transaction.retransmits,
-        "sensor": sensor,
-    }
-    if asked.qtype >= 0:
-        record |= {
-            "query": asked.name,
-            "qclass": asked.qclass,
-            "qclass_name": "C_INTERNET" if asked.qclass == 1 else f"qclass-{asked.qclass}",
-            "qtype": asked.qtype,
-            "qtype_name": QTYPES.get(asked.qtype, f"TYPE{asked.qtype}"),
-        }
-    if asked.edns_bufsize is not None:
-        record["edns_bufsize"] = asked.edns_bufsize
-    if query is not None:
-        record["query_bytes"] = query.size
-    if reply is not None:
-        record |= _reply_fields(reply)
-    if query is not None and reply is not None:
-        if reply.time >= query.time:
-            record["rtt"] = round(reply.time - query.time, 6)
-        if transaction.retransmits:
-            record["rtt_last"] = round(reply.time - transaction.repeated, 6)
-    return msgspec.json.encode(record)
-
-
-def _reply_fields(reply: Message) -> dict[str, object]:
-    rcode = reply.extended_rcode << 4 | reply.flags & RCODE  # RFC 6891 section 6.1.3
-    return {
-        "rcode": rcode,
-        "rcode_name": RCODES.get(rcode, f"rcode-{rcode}"),
-        "AA": bool(reply.flags & AA),
-        "TC": bool(reply.flags & TC),
-        "RA": bool(reply.flags & RA),
-        "AD": bool(reply.flags & AD),
-        "rejected": reply.records == 0,
-        "reply_bytes": reply.size,
-    }
+def _last(values: str) -> str:
+    """Return the last value: a tunnel has others before it."""
+    return values.rpartition(AGGREGATOR)[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -12,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pano_glue.bridge.counting import Counting
-from pano_glue.config import Config
-from pano_glue.sources import SourceContext, open_source
 from tests.bridge.living import Living, wait_until
 from tests.bridge.records import total
+from tests.damage.analysers import with_tshark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,9 +66,7 @@ def captures(
 
 
 def transactions(pcap: Path) -> list[dict[str, Any]]:
-    context = SourceContext(None, Counting(Config()).ledger, Config())
-    source = open_source(f"tshark:{pcap}?sensor=t", context)
-    return [json.loads(line) for batch in source.batches() for line in batch.lines.splitlines()]
+    return with_tshark(pcap).records
 
 
 @pytest.mark.parametrize(
@@ -154,9 +149,36 @@ def test_live_numbers_are_dnsperfs(network: list[str], tmp_path: Path) -> None:
             sent += int(re.findall(r"Queries sent:\s+(\d+)", said)[0])
             completed += int(re.findall(r"Queries completed:\s+(\d+)", said)[0])
     assert sent - completed == 20
-    wait_until(lambda: total(bridge.page("/peek"), "pano_dns_queries_total") == sent)
-    page = bridge.page("/peek")
+    wait_until(lambda: total(bridge.page(), "pano_dns_queries_total") == sent)
+    page = bridge.page()
     assert total(page, "pano_dns_responses_total", rcode="NXDOMAIN") == completed
     assert total(page, "pano_dns_timeouts_total", server="127.0.0.1") == 10
     assert total(page, "pano_dns_timeouts_total", server="::1") == 10
     assert bridge.end() == 0
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes below one."""
+    text = Path(f"/proc/{pid}/task/{pid}/children")
+    tasks = Path(f"/proc/{pid}/task").glob("*/children") if text.exists() else []
+    direct = {int(child) for task in tasks for child in task.read_text().split()}
+    return direct.union(*map(children, direct))
+
+
+def test_programs_end_with_the_bridge_however_it_dies(network: list[str], tmp_path: Path) -> None:
+    assert network
+    bridge = Living(tmp_path, "--source", f"tshark:lo?netns={NETNS}")
+    wait_until(lambda: "capturing" in bridge.errors())
+    programs = {
+        Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid in children(bridge.process.pid)
+    }
+    assert {"tshark", "dumpcap"} <= programs.keys()
+    bridge.kill()
+    wait_until(lambda: not any(is_running(pid) for pid in programs.values()))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
