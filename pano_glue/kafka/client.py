@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, cast
 
 from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pano_glue.config import Kafka
 
@@ -22,8 +23,13 @@ LIBRARIES = {
 FETCH_BYTES = 8 << 20  # about what one poll returns at most; bounds memory
 FETCH_MESSAGES = 10_000
 METADATA_SECONDS = 10.0  # how soon a new topic or partition is seen
-SESSION_SECONDS = 10.0  # how long a crashed member's partitions wait for another
-REACH_SECONDS = 3.0  # how long an idle consumer waits for an answer before Kafka counts as away
+# How long a crashed member's partitions wait for another. Were it shorter than a restart of Kafka,
+# each such restart would scatter the partitions uncommitted (KIP-735).
+SESSION_SECONDS = 45.0
+REACH_SECONDS = 3.0  # how long we wait for an answer before Kafka counts as away
+CONNECT_SECONDS = 3.0
+
+Role = Literal["consumer", "producer"]
 
 
 class Partition(NamedTuple):
@@ -34,9 +40,10 @@ class Partition(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """Consecutive messages of one partition: the offset after each, and each value, never empty.
+    """Consecutive messages of one partition: the offset after each, and each value.
 
-    Kept as two columns, since a value is only ever joined to its neighbours.
+    Kept as two columns, since a value is only ever joined to its neighbours. Without values there
+    is one offset, and nothing to read before it: marks and aborted messages of transactions.
     """
 
     partition: Partition
@@ -44,10 +51,17 @@ class Fetched(NamedTuple):
     values: Sequence[bytes]
 
 
+class Kept(NamedTuple):
+    """What Kafka keeps of a partition: the offsets of its first message and of the next one."""
+
+    first: int
+    next: int
+
+
 class Done(Protocol):
     """Told once, from any thread, how a request ended."""
 
-    def __call__(self, failure: str | None) -> None:
+    def __call__(self, failure: Exception | None) -> None:
         """Take note: it is done (None), or why it failed."""
 
 
@@ -64,29 +78,15 @@ class KafkaRefusedError(PanoError):
     """Kafka refuses us for what we are or ask; trying again would not help."""
 
 
-class Group(Protocol):
-    """What a consumer asks and tells about the partitions that its group gives and takes."""
-
-    def assigned(self, partitions: Collection[Partition]) -> None:
-        """Take note that these partitions are ours from now on."""
-
-    def when_settled(self, partitions: Collection[Partition], then: Callable[[], None]) -> None:
-        """Call `then` as soon as the partitions may go: maybe at once, twice, from any thread."""
-
-    def revoked(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
-        """Give the partitions up; returns what must be committed before they go."""
-
-    def committed(self, offsets: Mapping[Partition, int]) -> None:
-        """Take note that Kafka has confirmed these."""
-
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Take note that the partitions are gone and can no longer be committed."""
+class TooLargeError(PanoError):
+    """Kafka takes no batch of messages as large as ours (`max.message.bytes`)."""
 
 
 class Consumer(Protocol):
-    """A member of a consumer group, connected; offsets move by `commit` only.
+    """A member of a consumer group, connected; its offsets move by `commit` only.
 
-    It belongs to the thread that polls: confluent-kafka makes every other one wait.
+    It belongs to the thread that polls: confluent-kafka makes every other one wait. Questions raise
+    KafkaAwayError when no answer comes within `REACH_SECONDS`.
     """
 
     def poll(self, seconds: float) -> Sequence[Fetched]:
@@ -97,34 +97,67 @@ class Consumer(Protocol):
             KafkaRefusedError: when it never can be.
         """
 
-    def reachable(self) -> bool:
-        """Ask Kafka something; False when no answer comes within `REACH_SECONDS`."""
+    def ask(self) -> None:
+        """Ask the group's coordinator something, to see whether it is there."""
 
     def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
         """Ask Kafka to commit; `done` may be called in a later `poll` only."""
 
-    def committed(self, partition: Partition) -> int | None:
-        """Ask for the group's committed offset; None when there is none.
+    def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Ask for the group's offsets; partitions without one are left out."""
 
-        Raises:
-            KafkaAwayError: when no answer comes within `REACH_SECONDS`.
-        """
+    def kept(self, partitions: Collection[Partition]) -> Mapping[Partition, Kept]:
+        """Ask what is kept of partitions."""
 
-    def beginning(self, partition: Partition) -> int:
-        """Ask for the offset of the first message that is still kept; raises as `committed`."""
+    def next(self, partition: Partition) -> int | None:
+        """Give the newest known `Kept.next` of a partition of ours, without asking."""
+
+    def topics(self) -> Collection[str]:
+        """Ask for the names of all topics that we may see; creates none."""
+
+    def partitions(self, topic: str) -> Collection[Partition]:
+        """Ask for the partitions of a topic that is there."""
+
+    def compacted(self, topic: str) -> bool:
+        """Ask whether Kafka deletes messages of a topic for newer ones of the same key."""
 
     def close(self) -> None:
         """Leave the group."""
+
+
+class Group(Protocol):
+    """Told about the partitions that the group gives and takes, in the thread that polls."""
+
+    def assigned(
+        self, consumer: Consumer, partitions: Collection[Partition]
+    ) -> Mapping[Partition, int]:
+        """Take the partitions; returns the offset at which each begins."""
+
+    def revoked(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Give the partitions up; returns what must be committed before they go."""
+
+    def committed(self, offsets: Mapping[Partition, int], failure: Exception | None) -> None:
+        """Take note how the commit of what `revoked` returned ended. Called from any thread."""
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """Take note that the partitions are gone and can no longer be committed."""
 
 
 class Producer(Protocol):
     """An idempotent producer, connected; it repeats what was not confirmed, forever."""
 
     def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
-        """Queue a message; `delivered` is called once Kafka has it, or never will."""
+        """Queue a message; `delivered` is called once Kafka has it, or never will.
+
+        Raises:
+            KafkaAwayError: when it has no room; worth trying again.
+        """
 
     def serve(self, seconds: float) -> None:
         """Let outstanding `delivered` be called, for `seconds` at most."""
+
+    def reason(self) -> str:
+        """Say what the library said last about its connections."""
 
     def close(self) -> None:
         """Drop what is not delivered yet."""
@@ -132,6 +165,13 @@ class Producer(Protocol):
 
 class Library(Protocol):
     """One Kafka library."""
+
+    def check(self, settings: Kafka, role: Role) -> None:
+        """Try the settings, without connecting.
+
+        Raises:
+            SettingError: for one that the library refuses.
+        """
 
     def open_consumer(
         self, servers: str, topics: Sequence[str], name: str, settings: Kafka, group: Group
@@ -143,8 +183,8 @@ class Library(Protocol):
             KafkaRefusedError: when it does not let us in.
         """
 
-    def open_producer(self, servers: str, settings: Kafka) -> Producer:
-        """Connect; raises as `open_consumer`."""
+    def open_producer(self, servers: str, settings: Kafka, batch_bytes: int) -> Producer:
+        """Connect, to send messages in batches of about that size; raises as `open_consumer`."""
 
 
 def settings_named(names: Mapping[str, str], settings: Kafka) -> dict[str, str]:
@@ -156,6 +196,35 @@ def settings_named(names: Mapping[str, str], settings: Kafka) -> dict[str, str]:
         for field, value in values.items()
         if value and (sasl or not field.startswith("sasl"))
     }
+
+
+def check_files(settings: Kafka) -> None:
+    """Check that the PEM files can be read: the libraries tell less.
+
+    Raises:
+        SettingError: naming the first that cannot.
+    """
+    for field in ("ssl_ca", "ssl_cert", "ssl_key"):
+        path = getattr(settings, field)
+        try:
+            if path:
+                Path(path).open("rb").close()
+        except OSError as error:
+            what = f"[kafka] {field}: {path}: {error.strerror}"
+            raise SettingError(what, "name a PEM file to read") from error
+
+
+def refuse_own(settings: Kafka, own: Collection[str]) -> None:
+    """Check that `[kafka.options]` leave alone what the promises rest on.
+
+    Raises:
+        SettingError: naming the first of `own` that stands there.
+    """
+    for option in settings.options:
+        if option in own:
+            raise SettingError(
+                f"[kafka.options] {option}: set by PANO itself", "remove it; see docs/transports.md"
+            )
 
 
 def open_library(named: str = "") -> Library:

@@ -1,4 +1,4 @@
-"""The library confluent-kafka (librdkafka, in C): several times faster."""
+"""The library confluent-kafka (librdkafka, in C): several times faster. Its consumer."""
 
 from __future__ import annotations
 
@@ -7,87 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from pano_glue.kafka import client
-from pano_glue.kafka.client import Fetched, KafkaAwayError, KafkaRefusedError, Partition
-from pano_glue.kafka.confluent_listener import Listener
+from pano_glue.kafka.client import Fetched, KafkaAwayError, Kept, Partition
+from pano_glue.kafka.confluent_answers import REFUSED, Commits, Reason, marks, translate
+from pano_glue.kafka.confluent_producer import ConfluentProducer
+from pano_glue.kafka.confluent_settings import (
+    check,
+    common_settings,
+    consumer_settings,
+    producer_settings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pano_glue.config import Kafka
     from pano_glue.kafka.client import Done, Group
 
-CONNECT_SECONDS = 5.0
-BUFFERED_KBYTES = 64 << 10
+__all__ = ["check", "open_consumer", "open_producer"]
 
-NAMES = {
-    "security_protocol": "security.protocol",
-    "ssl_ca": "ssl.ca.location",
-    "ssl_cert": "ssl.certificate.location",
-    "ssl_key": "ssl.key.location",
-    "sasl_mechanism": "sasl.mechanisms",
-    "sasl_username": "sasl.username",
-    "sasl_password": "sasl.password",
-}
-REFUSED = {
-    KafkaError._AUTHENTICATION,  # noqa: SLF001 (librdkafka's own codes begin with one)
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-}
+END = KafkaError._PARTITION_EOF  # noqa: SLF001
 
 
 def open_consumer(
     servers: str, topics: Sequence[str], name: str, settings: Kafka, group: Group
 ) -> ConfluentConsumer:
     """See `client.Library`."""
-    first = _FirstError()
-    commits = _Commits()
-    consumer = confluent_kafka.Consumer(
-        {
-            "on_commit": commits.confirmed,
-            "group.id": name,
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "partition.assignment.strategy": "cooperative-sticky",
-            "allow.auto.create.topics": False,
-            "session.timeout.ms": int(client.SESSION_SECONDS * 1000),
-            "fetch.max.bytes": client.FETCH_BYTES,
-            "queued.max.messages.kbytes": 2 * client.FETCH_BYTES >> 10,
-            "fetch.queue.backoff.ms": 20,  # by default a full queue is left alone for a second
-            "check.crcs": True,
-        }
-        | _common(servers, settings, first)
-    )
-    _connect(consumer, first)
-    listener = Listener(group, commits.ask)
-    consumer.subscribe(
-        list(topics),
-        on_assign=listener.assigned,
-        on_revoke=listener.revoked,
-        on_lost=listener.lost,
-    )
-    return ConfluentConsumer(consumer, topics, commits)
+    reason = Reason()
+    commits = Commits()
+    calls = {"on_commit": commits.ended, "error_cb": reason}
+    consumer = confluent_kafka.Consumer(consumer_settings(servers, name, settings) | calls)
+    _connect(consumer, reason)
+    wrapped = ConfluentConsumer(consumer, topics, group, commits, reason)
+    wrapped.admin_settings = common_settings(servers, settings)
+    return wrapped
 
 
-def open_producer(servers: str, settings: Kafka) -> ConfluentProducer:
+def open_producer(servers: str, settings: Kafka, batch_bytes: int) -> ConfluentProducer:
     """See `client.Library`."""
-    first = _FirstError()
-    producer = confluent_kafka.Producer(
-        {
-            "enable.idempotence": True,
-            "message.timeout.ms": 0,  # repeat forever
-            "linger.ms": 20,
-            "compression.type": "lz4",
-            "queue.buffering.max.kbytes": BUFFERED_KBYTES,
-            "message.max.bytes": 2 << 20,
-        }
-        | _common(servers, settings, first)
-    )
-    _connect(producer, first)
-    return ConfluentProducer(producer)
+    reason = Reason()
+    calls = {"error_cb": reason}
+    producer = confluent_kafka.Producer(producer_settings(servers, settings, batch_bytes) | calls)
+    _connect(producer, reason)
+    return ConfluentProducer(producer, lambda: reason.text)
 
 
 class ConfluentConsumer:
@@ -97,26 +61,41 @@ class ConfluentConsumer:
         self,
         consumer: Any,  # noqa: ANN401 (untyped)
         topics: Sequence[str],
-        commits: _Commits,
+        group: Group,
+        commits: Commits,
+        reason: Reason,
     ) -> None:
-        """Wrap a subscribed Consumer."""
+        """Subscribe; `group` is told what comes and goes while we poll."""
         self._consumer = consumer
-        self._commits = commits
         self._topics = topics
+        self._group = group
+        self._commits = commits
+        self._reason = reason
         self._messages = 100  # asked for at once, about client.FETCH_BYTES of them
+        self.admin_settings: dict[str, Any] = {}
+        consumer.subscribe(
+            list(topics),
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=lambda _, lost: group.lost(_partitions(lost)),
+        )
 
     def poll(self, seconds: float) -> Sequence[Fetched]:
         """See `client.Consumer`."""
-        with _translated():
+        with self._translated():
             polled = self._consumer.consume(self._messages, seconds)
         columns: dict[tuple[str, int], Fetched] = {}
+        ends: list[Fetched] = []
         size = 0
         for message in polled:
             failure = message.error()
-            if failure is not None:
-                _check(failure)
-                continue
             at = (message.topic(), message.partition())
+            if failure is not None:
+                if failure.code() == END:
+                    ends.append(Fetched(Partition(*at), [message.offset()], []))
+                else:
+                    self._check(failure)
+                continue
             fetched = columns.get(at)
             if fetched is None:
                 fetched = columns[at] = Fetched(Partition(*at), [], [])
@@ -128,144 +107,98 @@ class ConfluentConsumer:
             self._messages = max(
                 1, min(client.FETCH_MESSAGES, client.FETCH_BYTES * len(polled) // size)
             )
-        return list(columns.values())
+        return [*columns.values(), *ends]
 
-    def reachable(self) -> bool:
+    def ask(self) -> None:
         """See `client.Consumer`."""
-        try:
-            self._consumer.list_topics(self._topics[0], timeout=client.REACH_SECONDS)
-        except KafkaException:
-            return False
-        return True
+        self.committed([Partition(self._topics[0], 0)])
+        self._reason.error = None
 
     def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
         """See `client.Consumer`; the library calls back while it polls."""
         self._commits.ask(self._consumer, offsets, done)
 
-    def committed(self, partition: Partition) -> int | None:
+    def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         """See `client.Consumer`."""
-        asked = [TopicPartition(*partition)]
-        with _translated():
-            (mark,) = self._consumer.committed(asked, timeout=client.REACH_SECONDS)
-        return mark.offset if mark.offset >= 0 else None
+        asked = [TopicPartition(*partition) for partition in partitions]
+        with self._translated():
+            found = self._consumer.committed(asked, timeout=client.REACH_SECONDS)
+        return {Partition(m.topic, m.partition): m.offset for m in found if m.offset >= 0}
 
-    def beginning(self, partition: Partition) -> int:
+    def kept(self, partitions: Collection[Partition]) -> Mapping[Partition, Kept]:
         """See `client.Consumer`."""
-        asked = TopicPartition(*partition)
-        with _translated():
-            low, _ = self._consumer.get_watermark_offsets(asked, timeout=client.REACH_SECONDS)
-        return int(low)
+        kept = {}
+        for partition in partitions:
+            asked = TopicPartition(*partition)
+            with self._translated():
+                found = self._consumer.get_watermark_offsets(asked, timeout=client.REACH_SECONDS)
+            kept[partition] = Kept(*found)
+        return kept
+
+    def next(self, partition: Partition) -> int | None:
+        """See `client.Consumer`."""
+        known = self._consumer.get_watermark_offsets(TopicPartition(*partition), cached=True)
+        return known[1] if known is not None and known[1] >= 0 else None
+
+    def topics(self) -> Collection[str]:
+        """See `client.Consumer`."""
+        with self._translated():
+            return set(self._consumer.list_topics(timeout=client.REACH_SECONDS).topics)
+
+    def partitions(self, topic: str) -> Collection[Partition]:
+        """See `client.Consumer`."""
+        with self._translated():
+            metadata = self._consumer.list_topics(topic, timeout=client.REACH_SECONDS)
+        return [Partition(topic, number) for number in metadata.topics[topic].partitions]
+
+    def compacted(self, topic: str) -> bool:
+        """See `client.Consumer`."""
+        asked = ConfigResource("topic", topic)
+        with self._translated():
+            admin = AdminClient(self.admin_settings)  # must outlive its answers
+            answers = admin.describe_configs([asked])
+            try:
+                policy = answers[asked].result(client.REACH_SECONDS)["cleanup.policy"].value
+            except TimeoutError as error:
+                raise KafkaAwayError("the policy of a topic was asked in vain") from error
+        return "compact" in str(policy)
 
     def close(self) -> None:
         """See `client.Consumer`."""
         self._consumer.close()
 
+    def _assigned(self, consumer: Any, assigned: Collection[Any]) -> None:  # noqa: ANN401
+        starts = self._group.assigned(self, _partitions(assigned))
+        consumer.incremental_assign(marks(starts))
 
-class ConfluentProducer:
-    """See `client.Producer`."""
+    def _revoked(self, consumer: Any, revoked: Collection[Any]) -> None:  # noqa: ANN401
+        """Commit before the group learns that the partitions are free."""
+        offsets = self._group.revoked(_partitions(revoked))
+        if offsets:
+            self._commits.ask(consumer, offsets, lambda why: self._group.committed(offsets, why))
 
-    def __init__(self, producer: Any) -> None:  # noqa: ANN401 (untyped)
-        """Wrap a Producer."""
-        self._producer = producer
+    def _check(self, error: KafkaError) -> None:
+        """Raise what cannot heal; librdkafka goes on by itself after the rest."""
+        if error.fatal() or error.code() in REFUSED:
+            raise translate(error)
 
-    def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
-        """See `client.Producer`."""
-
-        def confirmed(error: KafkaError | None, _: object) -> None:
-            delivered(None if error is None else error.str())
-
-        while True:
-            try:
-                self._producer.produce(topic, value, key, on_delivery=confirmed)
-            except BufferError:
-                self._producer.poll(0.1)
-            except KafkaException as error:
-                delivered(error.args[0].str())
-                return
-            else:
-                return
-
-    def serve(self, seconds: float) -> None:
-        """See `client.Producer`."""
-        self._producer.poll(seconds)
-
-    def close(self) -> None:
-        """See `client.Producer`."""
-        self._producer.purge()
-        self._producer.poll(0)
-
-
-class _Commits:
-    """Commits on their way. The library's own waiting for one would have no end without Kafka."""
-
-    def __init__(self) -> None:
-        self._asked: dict[frozenset[tuple[str, int, int]], Done] = {}
-
-    def ask(self, consumer: Any, offsets: Mapping[Partition, int], done: Done) -> None:  # noqa: ANN401
-        self._asked[frozenset((*partition, offset) for partition, offset in offsets.items())] = done
-        marks = [TopicPartition(*partition, offset) for partition, offset in offsets.items()]
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise the library's errors as `client` names them."""
         try:
-            consumer.commit(offsets=marks, asynchronous=True)
+            yield
         except KafkaException as error:
-            self.confirmed(error.args[0], marks)
-
-    def confirmed(self, error: KafkaError | None, marks: Sequence[Any]) -> None:
-        done = self._asked.pop(frozenset((m.topic, m.partition, m.offset) for m in marks))
-        failures = [error, *(mark.error for mark in marks)]
-        done(next((failure.str() for failure in failures if failure is not None), None))
+            raise translate(self._reason.error or error.args[0]) from error
 
 
-class _FirstError:
-    """Keeps why the first connection failed; later ones heal by themselves."""
-
-    def __init__(self) -> None:
-        self.error: KafkaError | None = None
-
-    def __call__(self, error: KafkaError) -> None:
-        if self.error is None or error.code() in REFUSED:
-            self.error = error
-
-
-def _connect(client: Any, first: _FirstError) -> None:  # noqa: ANN401 (untyped)
+def _connect(consumer_or_producer: Any, reason: Reason) -> None:  # noqa: ANN401 (untyped)
     try:
-        client.list_topics(timeout=CONNECT_SECONDS)
+        consumer_or_producer.list_topics(timeout=client.CONNECT_SECONDS)
     except KafkaException as error:
-        client.poll(0)  # lets the library report why
-        raise _translate(first.error or error.args[0]) from error
+        consumer_or_producer.poll(0)  # lets the library report why
+        raise translate(reason.error or error.args[0]) from error
+    reason.error = None
 
 
-def _check(error: KafkaError) -> None:
-    """Raise what cannot heal; librdkafka goes on by itself after the rest."""
-    if error.fatal() or error.code() in REFUSED:
-        raise _translate(error)
-
-
-def _translate(error: KafkaError) -> Exception:
-    if error.code() in REFUSED:
-        return KafkaRefusedError(
-            f"Kafka refuses: {error.str()}", "check [kafka] and the rights of its user"
-        )
-    return KafkaAwayError(error.str())
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Raise the library's errors as `client` names them."""
-    try:
-        yield
-    except KafkaException as error:
-        raise _translate(error.args[0]) from error
-
-
-def _common(
-    servers: str, settings: Kafka, on_error: Callable[[KafkaError], None]
-) -> dict[str, Any]:
-    """Settings of consumers and producers alike."""
-    return {
-        "bootstrap.servers": servers,
-        "client.id": "pano-bridge",
-        "topic.metadata.refresh.interval.ms": int(client.METADATA_SECONDS * 1000),
-        "reconnect.backoff.max.ms": 5000,
-        "log_level": 0,  # it would write to stderr; errors come through `error_cb`
-        "error_cb": on_error,
-    } | client.settings_named(NAMES, settings)
+def _partitions(given: Collection[Any]) -> list[Partition]:
+    return [Partition(mark.topic, mark.partition) for mark in given]

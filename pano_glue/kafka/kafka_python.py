@@ -1,94 +1,82 @@
-"""The library kafka-python (3.0 and later): pure Python, installs everywhere."""
+"""The library kafka-python (3.0 and later): pure Python, installs everywhere. Its consumer."""
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import kafka
 from kafka import errors
-from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.future import Future
+from kafka.admin import ConfigResource, ConfigResourceType
 
 from pano_glue.kafka import client
-from pano_glue.kafka.client import Fetched, KafkaAwayError, KafkaRefusedError, Partition
+from pano_glue.kafka.client import Fetched, KafkaAwayError, KafkaRefusedError, Kept, Partition
+from pano_glue.kafka.kafka_python_listener import Listener, marks
+from pano_glue.kafka.kafka_python_producer import KafkaPythonProducer
+from pano_glue.kafka.kafka_python_settings import (
+    REFUSED,
+    Reason,
+    admin_settings,
+    check,
+    consumer_settings,
+    producer_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from pano_glue.config import Kafka
     from pano_glue.kafka.client import Done, Group
 
-CONNECT_SECONDS = 5.0
-CLOSE_SECONDS = 5.0
-FOREVER = 1 << 30  # milliseconds, twelve days: as long as the library's clock arithmetic likes
-BUFFERED_BYTES = 32 << 20
+__all__ = ["check", "open_consumer", "open_producer"]
 
-NAMES = {
-    "security_protocol": "security_protocol",
-    "ssl_ca": "ssl_cafile",
-    "ssl_cert": "ssl_certfile",
-    "ssl_key": "ssl_keyfile",
-    "sasl_mechanism": "sasl_mechanism",
-    "sasl_username": "sasl_plain_username",
-    "sasl_password": "sasl_plain_password",
-}
-REFUSED = (
-    errors.SaslAuthenticationFailedError,
-    errors.AuthorizationError,
-    errors.UnsupportedCodecError,
-    errors.UnsupportedSaslMechanismError,
-)
+CLOSE_SECONDS = 1.0
+REACH_MS = int(client.REACH_SECONDS * 1000)
 
 
 def open_consumer(
     servers: str, topics: Sequence[str], name: str, settings: Kafka, group: Group
 ) -> KafkaPythonConsumer:
     """See `client.Library`."""
-    with _translated():
-        consumer = kafka.KafkaConsumer(
-            group_id=name,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=[CooperativeStickyAssignor],
-            allow_auto_create_topics=False,
-            session_timeout_ms=int(client.SESSION_SECONDS * 1000),
-            fetch_max_bytes=client.FETCH_BYTES,
-            max_poll_records=client.FETCH_MESSAGES,
-            **_common(servers, settings),
-        )
-        consumer.subscribe(topics=topics, listener=_Listener(consumer, group))
-    return KafkaPythonConsumer(consumer, topics)
+    with _reasons() as reason:
+        consumer = kafka.KafkaConsumer(**consumer_settings(servers, name, settings))
+    return KafkaPythonConsumer(consumer, topics, group, reason, (servers, settings))
 
 
-def open_producer(servers: str, settings: Kafka) -> KafkaPythonProducer:
+def open_producer(servers: str, settings: Kafka, batch_bytes: int) -> KafkaPythonProducer:
     """See `client.Library`."""
-    with _translated():
-        return KafkaPythonProducer(
-            kafka.KafkaProducer(
-                enable_idempotence=True,
-                delivery_timeout_ms=FOREVER,
-                linger_ms=20,
-                batch_size=1 << 18,
-                max_request_size=2 << 20,
-                **_common(servers, settings),
-            )
-        )
+    with _reasons() as reason:
+        producer = kafka.KafkaProducer(**producer_settings(servers, settings, batch_bytes))
+    return KafkaPythonProducer(producer, reason)
 
 
 class KafkaPythonConsumer:
     """See `client.Consumer`."""
 
-    def __init__(self, consumer: Any, topics: Sequence[str]) -> None:  # noqa: ANN401 (untyped)
-        """Wrap a subscribed KafkaConsumer."""
+    def __init__(
+        self,
+        consumer: Any,  # noqa: ANN401 (untyped)
+        topics: Sequence[str],
+        group: Group,
+        reason: Reason,
+        made_of: tuple[str, Kafka],
+    ) -> None:
+        """Subscribe; `group` is told what comes and goes while we poll."""
         self._consumer = consumer
         self._topics = topics
+        self._made_of = made_of
+        self._reason = reason
+        self._listener = Listener(self, consumer, group)
+        consumer.subscribe(topics=topics, listener=self._listener)
 
     def poll(self, seconds: float) -> Sequence[Fetched]:
         """See `client.Consumer`."""
-        with _translated():
+        with self._translated():
             polled = self._consumer.poll(timeout_ms=int(seconds * 1000))
+            self._listener.serve()
+        if not polled:
+            return self._ends()
         return [
             Fetched(
                 Partition(*partition),
@@ -98,128 +86,113 @@ class KafkaPythonConsumer:
             for partition, records in polled.items()
         ]
 
-    def reachable(self) -> bool:
+    def ask(self) -> None:
         """See `client.Consumer`."""
-        some = kafka.TopicPartition(self._topics[0], 0)
-        try:  # a question for the group's coordinator, whether there is such a topic or not
-            self._consumer.committed(some, timeout_ms=int(client.REACH_SECONDS * 1000))
-        except errors.KafkaError:
-            return False
-        return True
+        with self._translated(), suppress(errors.UnknownTopicOrPartitionError):  # an answer, too
+            self._consumer.committed(kafka.TopicPartition(self._topics[0], 0), timeout_ms=REACH_MS)
+        self._reason.clear()
 
     def commit(self, offsets: Mapping[Partition, int], done: Done) -> None:
         """See `client.Consumer`; the library calls back from its own thread."""
-        with _translated():
-            asked = self._consumer.commit_async(_marks(offsets))
+        with self._translated():
+            asked = self._consumer.commit_async(marks(offsets))
         asked.add_callback(lambda _: done(None))
-        asked.add_errback(lambda error: done(str(error)))
+        asked.add_errback(done)
 
-    def committed(self, partition: Partition) -> int | None:
+    def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """See `client.Consumer`."""
+        found = {}
+        for partition in partitions:
+            asked = kafka.TopicPartition(*partition)
+            with self._translated():
+                offset = self._consumer.committed(asked, timeout_ms=REACH_MS)
+            if offset is not None and offset >= 0:
+                found[partition] = int(offset)
+        return found
+
+    def kept(self, partitions: Collection[Partition]) -> Mapping[Partition, Kept]:
+        """See `client.Consumer`."""
+        asked = [kafka.TopicPartition(*partition) for partition in partitions]
+        with self._translated():
+            first = self._consumer.beginning_offsets(asked, timeout_ms=REACH_MS)
+            last = self._consumer.end_offsets(asked, timeout_ms=REACH_MS)
+        return {Partition(*one): Kept(int(first[one]), int(last[one])) for one in asked}
+
+    def next(self, partition: Partition) -> int | None:
         """See `client.Consumer`."""
         asked = kafka.TopicPartition(*partition)
-        with _translated():
-            offset = self._consumer.committed(asked, timeout_ms=int(client.REACH_SECONDS * 1000))
-        return None if offset is None else int(offset)
+        if asked not in self._consumer.assignment():
+            return None
+        known = self._consumer.highwater(asked)
+        return None if known is None else int(known)
 
-    def beginning(self, partition: Partition) -> int:
+    def topics(self) -> Collection[str]:
         """See `client.Consumer`."""
-        asked = kafka.TopicPartition(*partition)
-        with _translated():
-            return int(self._consumer.beginning_offsets([asked])[asked])
+        with self._translated():
+            return set(self._consumer.topics())
+
+    def partitions(self, topic: str) -> Collection[Partition]:
+        """See `client.Consumer`."""
+        with self._translated():
+            numbers = self._consumer.partitions_for_topic(topic)
+        return [Partition(topic, number) for number in numbers]
+
+    def compacted(self, topic: str) -> bool:
+        """See `client.Consumer`."""
+        asked = ConfigResource(ConfigResourceType.TOPIC, topic, configs=["cleanup.policy"])
+        with self._translated():
+            admin = kafka.KafkaAdminClient(**admin_settings(*self._made_of))
+            try:
+                answers = admin.describe_configs([asked], config_filter="all")
+            finally:
+                admin.close()
+        return "compact" in str(answers["topic"][topic]["cleanup.policy"]["value"])
 
     def close(self) -> None:
         """See `client.Consumer`."""
+        self._listener.leave()
+        self._reason.close()
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
 
+    def _ends(self) -> list[Fetched]:
+        """Tell how far there is nothing to read: marks and aborted messages are passed by."""
+        ends = []
+        for assigned in self._consumer.assignment() - self._consumer.paused():
+            with self._translated():
+                position = self._consumer.position(assigned, timeout_ms=0)
+            if position:
+                ends.append(Fetched(Partition(*assigned), [position], []))
+        return ends
 
-class KafkaPythonProducer:
-    """See `client.Producer`."""
-
-    def __init__(self, producer: Any) -> None:  # noqa: ANN401 (untyped)
-        """Wrap a KafkaProducer."""
-        self._producer = producer
-
-    def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
-        """See `client.Producer`."""
-        try:
-            sent = self._producer.send(topic, value, key)
-        except errors.MessageSizeTooLargeError as error:
-            delivered(str(error))
-            return
-        except errors.KafkaError as error:
-            raise KafkaAwayError(str(error)) from error
-        sent.add_callback(lambda _: delivered(None))
-        sent.add_errback(lambda error: delivered(str(error)))
-
-    def serve(self, seconds: float) -> None:
-        """See `client.Producer`; the library calls back from its own thread."""
-        time.sleep(seconds)
-
-    def close(self) -> None:
-        """See `client.Producer`."""
-        self._producer.close(timeout=0)
-
-
-class _Listener(kafka.AsyncConsumerRebalanceListener):  # type: ignore[misc]
-    """Lets the group wait and commit while the library's loop keeps up the heartbeat."""
-
-    def __init__(self, consumer: Any, group: Group) -> None:  # noqa: ANN401 (untyped)
-        self._consumer = consumer
-        self._group = group
-
-    async def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
-        self._group.assigned(_partitions(assigned))
-
-    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
-        partitions = _partitions(revoked)
-        settled = Future()
-        self._group.when_settled(partitions, lambda: settled.is_done or settled.success(None))
-        await settled
-        offsets = self._group.revoked(partitions)
-        if offsets:
-            try:
-                await self._consumer.commit_async(_marks(offsets))
-            except errors.KafkaError:
-                self._group.lost(partitions)
-            else:
-                self._group.committed(offsets)
-
-    async def on_partitions_lost(self, lost: Collection[Any]) -> None:
-        self._group.lost(_partitions(lost))
-
-
-def _partitions(partitions: Collection[Any]) -> list[Partition]:
-    return [Partition(*partition) for partition in partitions]
-
-
-def _marks(offsets: Mapping[Partition, int]) -> dict[Any, Any]:
-    return {
-        kafka.TopicPartition(*partition): kafka.OffsetAndMetadata(offset, "", -1)
-        for partition, offset in offsets.items()
-    }
-
-
-def _common(servers: str, settings: Kafka) -> dict[str, Any]:
-    """Settings of consumers and producers alike."""
-    return {
-        "bootstrap_servers": servers.split(","),
-        "client_id": "pano-bridge",
-        "bootstrap_timeout_ms": int(CONNECT_SECONDS * 1000),
-        "metadata_max_age_ms": int(client.METADATA_SECONDS * 1000),
-        "reconnect_backoff_max_ms": 5000,
-        "metrics_enabled": False,
-    } | client.settings_named(NAMES, settings)
+    def _translated(self) -> AbstractContextManager[None]:
+        return _translated(self._reason)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Raise the library's errors as `client` names them."""
+def _reasons() -> Iterator[Reason]:
+    """Listen to what the library logs, and go on if it could connect."""
+    reason = Reason()
+    try:
+        with _translated(reason):
+            yield reason
+    except BaseException:
+        reason.close()
+        raise
+    reason.clear()
+
+
+@contextmanager
+def _translated(reason: Reason) -> Iterator[None]:
+    """Raise the library's errors as `client` names them, with the reason that it logged."""
     try:
         yield
     except REFUSED as error:
-        raise KafkaRefusedError(
-            f"Kafka cannot be used: {error}",
-            "see [kafka] in docs/pano.toml",
-        ) from error
+        raise _refused(error) from error
     except (errors.KafkaError, RuntimeError) as error:  # RuntimeError: closed meanwhile
-        raise KafkaAwayError(str(error)) from error
+        if reason.refusal is not None:
+            raise _refused(reason.refusal) from error
+        raise KafkaAwayError(reason.text or str(error)) from error
+
+
+def _refused(error: Exception) -> KafkaRefusedError:
+    return KafkaRefusedError(f"Kafka refuses: {error}", "check [kafka] and the rights of its user")

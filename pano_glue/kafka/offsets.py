@@ -1,157 +1,141 @@
-"""Which messages were counted, scraped and committed, per partition.
-
-The promise: a message is counted by exactly one process whose counter is scraped. So a partition
-that the group takes away is kept back until a scrape has contained all that was counted of it,
-or until the hand-over is overdue; then it is committed as counted, for this process lives on and
-its counters will be scraped. A partition that was lost unasked comes back, if it does, at the last
-commit: what was counted beyond is passed by.
-"""
+"""Which messages were counted, are in a checkpoint, and are committed, per partition."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
-from pano_glue.kafka.client import Fetched, Partition
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
-HANDOVER_SECONDS = 90.0  # longer than the usual scrape intervals, shorter than the group's patience
+    from pano_glue.kafka.client import Fetched, Partition
+
+
+class Halfway(msgspec.Struct, array_like=True, frozen=True):
+    """A fetch of which some logs were counted: all their lines in messages before `until`."""
+
+    topic: str
+    partition: int
+    until: int
+    logs: tuple[str, ...]
+
+
+class Position(msgspec.Struct, array_like=True, frozen=True):
+    """The offset of the next message by topic and partition, of all that were ever ours.
+
+    A fetch that holds several logs is several batches: between them, `halfway` tells which of its
+    logs are done.
+    """
+
+    offsets: dict[str, dict[int, int]] = {}
+    halfway: tuple[Halfway, ...] = ()
+
+    def get(self, partition: Partition) -> int | None:
+        """Give the offset of the next message; None for a partition that was never read."""
+        return self.offsets.get(partition.topic, {}).get(partition.number)
+
+    def half(self, partition: Partition) -> Halfway | None:
+        """Tell what is counted beyond the next message of a partition."""
+        return next((h for h in self.halfway if (h.topic, h.partition) == partition), None)
+
+    def moved(self, partition: Partition, offset: int) -> Position:
+        """Give a position that differs in one partition."""
+        topic, number = partition
+        half = self.half(partition)
+        halfway = self.halfway
+        if half is not None and half.until <= offset:
+            halfway = tuple(other for other in halfway if other is not half)
+        offsets = {**self.offsets, topic: {**self.offsets.get(topic, {}), number: offset}}
+        return Position(offsets, halfway)
+
+    def amid(self, fetched: Fetched, logs: Collection[str]) -> Position:
+        """Give a position at which `logs` of a fetch are counted already."""
+        (topic, number), offsets, _ = fetched
+        others = tuple(h for h in self.halfway if (h.topic, h.partition) != (topic, number))
+        return Position(self.offsets, (*others, Halfway(topic, number, offsets[-1], tuple(logs))))
 
 
 class Offsets:
-    """The offsets of one source, all of them that of the next message; safe from any thread."""
+    """The offsets of one source, all of them that of the next message.
 
-    def __init__(self, handover: float = HANDOVER_SECONDS) -> None:
-        """Begin without partitions; `handover` seconds a partition waits for its scrape."""
-        self._handover = handover
-        self._lock = threading.Condition()
-        self._owned: set[Partition] = set()
-        self._counted: dict[Partition, int] = {}
-        self._scraped: dict[Partition, int] = {}
+    Only `checkpointed` may be called from other threads.
+    """
+
+    def __init__(self, position: Position) -> None:
+        """Go on from the position of the newest checkpoint."""
+        self.counted = position
+        self._handed = position
+        self._durable = position
         self._committed: dict[Partition, int] = {}
-        self._next: dict[Partition, int] = {}
-        self._counted_before: dict[Partition, int] = {}
-        self._waiting: list[tuple[Collection[Partition], Callable[[], None]]] = []
-        self._closing = False
+        self.owned: set[Partition] = set()
 
-    def expected(self, fetched: Fetched) -> int | None:
-        """Tell the offset that should have come next; None for the first since the assignment."""
-        expected = self._next.get(fetched.partition)
-        self._next[fetched.partition] = fetched.offsets[-1]
-        return expected
+    def own(self, partition: Partition, start: int, committed: int | None) -> None:
+        """Take a partition, which is read from `start` on."""
+        self.owned.add(partition)
+        if self.counted.get(partition) != start:
+            self.count(partition, start)
+        self._committed.pop(partition, None)
+        if committed is not None:
+            self._committed[partition] = committed
 
-    def fresh(self, fetched: Fetched) -> Fetched:
-        """Leave out what this process counted before it lost the partition; maybe all of it."""
-        partition, offsets, values = fetched
-        known = self._counted_before.get(partition)
-        if known is None:
-            return fetched
-        old = sum(offset <= known for offset in offsets)
-        if old < len(offsets):
-            del self._counted_before[partition]
-        if not old:  # another member has been here and gone beyond: our commit would go back
-            self.committed({partition: known})
-        return Fetched(partition, offsets[old:], values[old:])
+    def disown(self, partitions: Collection[Partition]) -> None:
+        """Give partitions up."""
+        self.owned.difference_update(partitions)
 
-    def count(self, fetched: Fetched) -> None:
-        """Take note that everything up to the last of these messages is about to be counted."""
-        with self._lock:
-            self._counted[fetched.partition] = fetched.offsets[-1]
+    def count(self, partition: Partition, offset: int) -> None:
+        """Take note that everything before `offset` is about to be counted."""
+        self.counted = self.counted.moved(partition, offset)
 
-    def position(self) -> Mapping[Partition, int]:
-        """Everything counted so far, as a source's position."""
-        with self._lock:
-            return dict(self._counted)
+    def hand(self) -> Position:
+        """Give the position to go with a batch."""
+        self._handed = self.counted
+        return self._handed
 
-    def scrape(self, position: Mapping[Partition, int]) -> None:
-        """Take note that the counts of `position` were scraped."""
-        with self._lock:
-            for partition, offset in position.items():
-                self._scraped[partition] = max(offset, self._scraped.get(partition, 0))
-        self._release()
+    @property
+    def moved(self) -> bool:
+        """Tell whether the position is another than that of the last batch."""
+        return self._handed is not self.counted
 
-    def due(self) -> Mapping[Partition, int]:
-        """What was scraped of our partitions and is not committed."""
-        with self._lock:
-            return self._due()
+    def checkpointed(self, position: Position) -> None:
+        """Take note that `position` is in a checkpoint on disk."""
+        self._durable = position
+
+    def durable(self, partition: Partition) -> int | None:
+        """Give what a checkpoint holds of a partition, unless that was of a former topic."""
+        durable, counted = self._durable.get(partition), self.counted.get(partition)
+        return durable if durable is None or counted is None or durable <= counted else None
+
+    def due(self, partitions: Collection[Partition] | None = None) -> dict[Partition, int]:
+        """Give what is in a checkpoint and not committed, of our partitions (or of some)."""
+        due = {}
+        for partition in self.owned if partitions is None else self.owned.intersection(partitions):
+            offset, mark = self.durable(partition), self._committed.get(partition)
+            if offset is None or offset == mark:
+                continue
+            # Behind the group's mark is where we were before another bridge read on, unless the
+            # topic was made anew and the mark is beyond it.
+            if mark is None or offset > mark or mark > (self.counted.get(partition) or 0):
+                due[partition] = offset
+        return due
+
+    def beyond(self, partitions: Collection[Partition]) -> int:
+        """Tell how many messages were counted and are in no checkpoint (gaps included)."""
+        beyond = 0
+        for partition in self.owned.intersection(partitions):
+            handed, durable = self._handed.get(partition), self.durable(partition)
+            if handed is not None and handed != durable:
+                beyond += handed - (durable or self._committed.get(partition, 0))
+        return beyond
+
+    def uncommitted(self, partitions: Collection[Partition]) -> int:
+        """Tell how many messages were counted and are not committed (gaps included)."""
+        return sum(
+            max(0, (self._handed.get(one) or 0) - self._committed[one])
+            for one in self.owned.intersection(partitions)
+            if one in self._committed
+        )
 
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Take note that Kafka has confirmed these."""
-        with self._lock:
-            self._committed.update(offsets)
-            self._lock.notify_all()
-
-    def wait_committed(self, seconds: float) -> bool:
-        """Wait until nothing is due; False when `seconds` were too few."""
-        with self._lock:
-            return self._lock.wait_for(lambda: not self._due(), seconds)
-
-    def close(self) -> None:
-        """Hold nothing back from now on: what was not scraped is left to the next life."""
-        with self._lock:
-            self._closing = True
-        self._release()
-
-    # What follows makes this a `client.Group`.
-
-    def assigned(self, partitions: Collection[Partition]) -> None:
-        """Own the partitions; another member may have committed since they were ours last."""
-        with self._lock:
-            self._owned.update(partitions)
-            for partition in partitions:
-                self._next.pop(partition, None)
-
-    def when_settled(self, partitions: Collection[Partition], then: Callable[[], None]) -> None:
-        """Call `then` once all that was counted was scraped, and when the hand-over is overdue."""
-        with self._lock:
-            self._waiting.append((partitions, then))
-        self._release()
-        overdue = threading.Timer(self._handover, then)
-        overdue.daemon = True
-        overdue.start()
-
-    def revoked(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
-        """Give the partitions up; what they were counted to is theirs to be committed at."""
-        with self._lock:
-            given = self._owned.intersection(partitions)
-            self._owned -= given
-            known = self._scraped if self._closing else self._counted
-            return {
-                partition: known[partition]
-                for partition in given
-                if known.get(partition, 0) > self._committed.get(partition, 0)
-            }
-
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Remember what was counted and not committed, should the partitions come back."""
-        with self._lock:
-            self._owned.difference_update(partitions)
-            for partition in partitions:
-                if self._counted.get(partition, 0) > self._committed.get(partition, 0):
-                    self._counted_before[partition] = self._counted[partition]
-
-    def lose_all(self) -> None:
-        """As `lost`, for every partition."""
-        self.lost(tuple(self._owned))
-
-    def _due(self) -> dict[Partition, int]:
-        return {
-            partition: offset
-            for partition, offset in self._scraped.items()
-            if partition in self._owned and offset > self._committed.get(partition, 0)
-        }
-
-    def _release(self) -> None:
-        with self._lock:
-            settled = [waiting for waiting in self._waiting if self._settled(waiting[0])]
-            for waiting in settled:
-                self._waiting.remove(waiting)
-        for _, then in settled:
-            then()
-
-    def _settled(self, partitions: Collection[Partition]) -> bool:
-        counted, scraped = self._counted, self._scraped
-        held = self._owned.intersection(partitions)
-        return self._closing or all(counted.get(p, 0) <= scraped.get(p, 0) for p in held)
+        self._committed.update(offsets)

@@ -5,34 +5,47 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-# The zeek-kafka plugin with `tag_json` writes {"dns": {…}}; no field of a log holds an object.
-TAG = re.compile(rb'\s*\{\s*"([^"]+)"\s*:\s*\{')
+# The zeek-kafka plugin with `tag_json` writes {"dns": {…}}, with `additional_message_values`
+# {"dns": {…},"SITE": "fra1"}; no field of a log holds an object. Possessive (`++`), so that no
+# value, however hostile, takes more than one pass.
+TAGGED = rb'[ \t\r]*+\{[ \t]*+"([^"\\\n]++)"[ \t]*+:[ \t]*+\{'
+SOME_TAGGED = re.compile(rb"\n" + TAGGED)
+TAG = re.compile(TAGGED)
+PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+BAD_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def lines_by_log(topic: str, values: Sequence[bytes]) -> Mapping[str, bytes]:
-    """Join values of one or more JSON lines each, by the log that the tag or else `topic` tells.
+def lines_by_log(topic: str, values: Sequence[bytes]) -> dict[str, bytes]:
+    """Join values of one or more JSON lines each, by the log that a line's tag or `topic` tells.
 
-    Whether values are tagged is told by the first one, as it is one producer's setting.
+    Each line is looked at by itself: who else writes into a topic, and what, is not ours to say.
     """
-    if not TAG.match(values[0]):
-        return {topic: b"\n".join(values)}
+    joined = b"\n".join(values)
+    if not SOME_TAGGED.search(joined) and not TAG.match(joined):
+        return {topic: joined} if joined.strip() else {}
     logs: dict[str, list[bytes]] = {}
-    for line in _lines(values):
+    for line in joined.split(b"\n"):
         tag = TAG.match(line)
-        if tag:
-            log, line = tag[1].decode(errors="replace"), line[tag.end() - 1 : line.rfind(b"}")]  # noqa: PLW2901
-        else:
-            log = topic
-        logs.setdefault(log, []).append(line)
+        if tag is None:
+            if line.strip():
+                logs.setdefault(topic, []).append(line)
+            continue
+        log = tag[1].decode(errors="replace")
+        logs.setdefault(log, []).append(_record(line, log))
     return {log: b"\n".join(lines) for log, lines in logs.items()}
 
 
-def _lines(values: Iterable[bytes]) -> Iterable[bytes]:
-    for value in values:
-        yield from value.split(b"\n")
+def _record(line: bytes, log: str) -> bytes:
+    """Take the record out of a tagged line; a line that is no JSON is malformed as it is."""
+    try:
+        return bytes(PARTS.decode(line)[log])
+    except (*BAD_LINE, KeyError):
+        return line
 
 
 def cut_long_lines(lines: bytes, limit: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from threading import Condition
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,12 @@ WAKE_SECONDS = 0.2  # how soon a full window sees that it should stop
 
 
 class Sent:
-    """One batch on its way: its position, and how many of its messages are not confirmed."""
+    """One batch on its way: its position, its records by topic, what is not confirmed of it."""
 
     def __init__(self, position: object | None) -> None:
         """Begin without messages; it is `complete` once all have been sent."""
         self.position = position
+        self.records: Counter[str] = Counter()
         self.waiting = 0
         self.complete = False
 
@@ -32,6 +33,12 @@ class Window:
         self._batches: deque[Sent] = deque()
         self._changed = Condition()
         self.bytes = 0
+        self.changes = 0
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether everything that was read is confirmed and was taken note of."""
+        return not self._batches
 
     def begin(self, position: object | None) -> Sent:
         """Open a new batch."""
@@ -39,6 +46,12 @@ class Window:
         with self._changed:
             self._batches.append(batch)
         return batch
+
+    def complete(self, batch: Sent) -> None:
+        """Take note that all messages of a batch were sent."""
+        with self._changed:
+            batch.complete = True
+            self.changes += 1
 
     def admit(self, batch: Sent, size: int, stop: Event) -> bool:
         """Wait until a message of `size` bytes has room; False when `stop` came first."""
@@ -56,12 +69,25 @@ class Window:
         with self._changed:
             self.bytes -= size
             batch.waiting -= 1
+            self.changes += 1
             self._changed.notify_all()
 
-    def confirmed(self) -> object | None:
-        """Forget the batches that are in Kafka, all before them too; returns the last position."""
-        position = None
+    def returned(self, size: int) -> None:
+        """Take note that a message came back: it is not on its way, and its batch waits for it."""
+        with self._changed:
+            self.bytes -= size
+            self._changed.notify_all()
+
+    def divide(self, batch: Sent, sizes: list[int]) -> None:
+        """Send a message that came back in parts, which have its room."""
+        with self._changed:
+            self.bytes += sum(sizes)
+            batch.waiting += len(sizes) - 1
+
+    def confirmed(self) -> list[Sent]:
+        """Forget the batches that are in Kafka with all before them; returns them in order."""
+        done = []
         with self._changed:
             while self._batches and self._batches[0].complete and not self._batches[0].waiting:
-                position = self._batches.popleft().position
-        return position
+                done.append(self._batches.popleft())
+        return done

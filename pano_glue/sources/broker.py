@@ -11,8 +11,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from pano_glue.errors import SettingError
+from pano_glue.metrics.labels import OTHER
 from pano_glue.sources import reject_unknown_options
 from pano_glue.sources.base import Batch
+from pano_glue.sources.connection import Connection
 from pano_glue.sources.sequence import EVENT, TOPICS, Sequence
 from pano_glue.sources.zeek_broker import find_bindings
 
@@ -54,10 +56,12 @@ class BrokerSource:
         self._context = context
         self._broker = broker
         self._sequence = Sequence(name, context)
+        self._connection = Connection(name, context.ledger)
         self._stop = Event()
 
     def batches(self) -> Iterator[Batch]:
         """Yield what the peer publishes."""
+        self._connection.begin()
         # As one string: the bindings of Zeek 8.0 fail on a list with Python 3.10 and later.
         with (
             self._broker.Endpoint() as endpoint,
@@ -65,19 +69,20 @@ class BrokerSource:
             endpoint.make_status_subscriber(True) as states,  # noqa: FBT003 (the bindings' own)
         ):
             endpoint.peer_nosync(self._host, self._port, RETRY_SECONDS)
-            while not self._stop.is_set():
-                select.select([messages.fd(), states.fd()], [], [], POLL_SECONDS)
+            stopping = False
+            while not stopping:
+                stopping = self._stop.is_set()  # what has arrived by then is still yielded
+                select.select([messages.fd(), states.fd()], [], [], 0 if stopping else POLL_SECONDS)
                 self._take_note(states.poll())
                 for _, message in messages.poll():
                     batch = self._batch(message)
                     if batch is None:
-                        self._context.ledger.skipped(self.name, 1)
+                        self._context.ledger.skipped(self.name, OTHER, 1)
                     else:
                         yield batch
 
-    def commit(self, position: object) -> None:
-        """Keep what the next life counts its gap from; see `base.Source`."""
-        self._sequence.commit(position)
+    def checkpointed(self, position: object) -> None:
+        """Do nothing: what was published cannot be asked for again."""
 
     def stop(self) -> None:
         """End `batches` soon."""
@@ -87,11 +92,12 @@ class BrokerSource:
         """Do nothing: `batches` has ended the peering."""
 
     def _take_note(self, states: list[Any]) -> None:
+        gone = (self._broker.SC.PeerLost, self._broker.SC.PeerRemoved)
         for state in states:
             if state.code() == self._broker.SC.PeerAdded:
-                self._context.ledger.connection(self.name, up=True)
-            elif state.code() in (self._broker.SC.PeerLost, self._broker.SC.PeerRemoved):
-                self._context.ledger.connection(self.name, up=False)
+                self._connection.up()
+            elif isinstance(state, self._broker.Error) or state.code() in gone:
+                self._connection.down(state)
 
     def _batch(self, message: object) -> Batch | None:
         """Take the batch out of an event; None if it is another's.

@@ -1,199 +1,262 @@
 """Kafka topics, read in a consumer group: `kafka://host:port[,host:port]/topic[,topic]`.
 
-Options: `group=NAME` (default `pano-bridge`; bridges of one group share the partitions),
-`log=NAME` (which log untagged values are of; by default the topic's name tells) and `client=NAME`
-(`confluent-kafka` or `kafka-python`; by default the first that is installed). Offsets are committed
-only by `commit`; what a rebalance does is told in `kafka.offsets`.
+Options: `group=NAME` (default `pano-bridge`; bridges of one group share the partitions), `from=end`
+(the default) or `from=beginning` (where a topic that neither a checkpoint nor the group has seen
+begins), `log=NAME` (which log untagged values are of; by default the topic's name tells) and
+`client=NAME` (`confluent-kafka` or `kafka-python`; by default the first that is installed).
+Offsets are in the bridge's checkpoint, and committed after it; what a rebalance does is in
+`kafka.share`.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
+from bisect import bisect_right
+from contextlib import suppress
 from threading import Event
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pano_glue.errors import SettingError
 from pano_glue.kafka.address import parse_address
-from pano_glue.kafka.client import KafkaAwayError, open_library
-from pano_glue.kafka.offsets import Offsets
+from pano_glue.kafka.client import (
+    METADATA_SECONDS,
+    Fetched,
+    KafkaAwayError,
+    KafkaRefusedError,
+    open_library,
+)
+from pano_glue.kafka.gaps import Gaps
+from pano_glue.kafka.offsets import Offsets, Position
+from pano_glue.kafka.share import Share
 from pano_glue.kafka.values import cut_long_lines, lines_by_log
 from pano_glue.sources import reject_unknown_options
 from pano_glue.sources.backoff import Backoff
 from pano_glue.sources.base import Batch
+from pano_glue.sources.connection import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from threading import Thread
+    from collections.abc import Iterator
 
     from pano_glue.kafka.address import Address
-    from pano_glue.kafka.client import Consumer, Fetched, Library, Partition
+    from pano_glue.kafka.client import Consumer, Library
     from pano_glue.sources.base import SourceContext, SourceUri
 
 POLL_SECONDS = 0.1
-COMMIT_SECONDS = 5.0
-IDLE_POLLS = 20  # between two questions whether an idle Kafka is still there
+CLOSE_SECONDS = 1.5  # for the last commit
+ASK_SECONDS = 2.0  # between two questions whether an idle Kafka is still there
+BACKLOG_SECONDS = 1.0
+COMMIT_SECONDS = 30.0  # after which another one is sent
 
 
 def open_source(uri: SourceUri, context: SourceContext) -> KafkaSource:
     """Make the source for a `kafka:` URI.
 
     Raises:
-        SettingError: for a wrong address or option, or when no Kafka library is installed.
+        SettingError: for a wrong address, option or setting, or when no Kafka library is installed.
     """
-    reject_unknown_options(uri, {"client", "group", "log"})
+    reject_unknown_options(uri, {"client", "from", "group", "log"})
     address = parse_address(uri.target, f"--source {uri.name}")
     library = open_library(uri.options.get("client", ""))
     if not address.topics:
         raise SettingError(f"--source {uri.name}: no topic", "write kafka://host:port/topic")
-    return KafkaSource(uri, address, context, library, Offsets())
-
-
-class Commit:
-    """One commit on its way."""
-
-    def __init__(self, offsets: Offsets, due: Mapping[Partition, int]) -> None:
-        """Tell `offsets` when `due` is committed."""
-        self.ended = Event()
-        self.failure: str | None = "no answer"
-        self._offsets = offsets
-        self._due = due
-
-    def done(self, failure: str | None) -> None:
-        """Take note; see `client.Done`."""
-        if failure is None:
-            self._offsets.committed(self._due)
-        self.failure = failure
-        self.ended.set()
+    if uri.options.get("from", "end") not in {"end", "beginning"}:
+        what = f"--source {uri.name}: from={uri.options['from']}"
+        raise SettingError(what, "write from=end or from=beginning")
+    library.check(context.config.kafka, "consumer")
+    return KafkaSource(uri, address, context, library)
 
 
 class KafkaSource:
     """Topics of one Kafka, read as a member of a consumer group."""
 
     def __init__(
-        self,
-        uri: SourceUri,
-        address: Address,
-        context: SourceContext,
-        library: Library,
-        offsets: Offsets,
+        self, uri: SourceUri, address: Address, context: SourceContext, library: Library
     ) -> None:
-        """Read through `library`; the bookkeeping is in `offsets`."""
+        """Read through `library`, from the context's position on."""
         self.name = uri.name
         self._address = address
         self._group = uri.options.get("group") or "pano-bridge"
         self._log = uri.options.get("log")
         self._context = context
         self._library = library
-        self._offsets = offsets
-        self._consumer: Consumer | None = None
         self._stop = Event()
-        self._up: bool | None = None
-        self._reader: Thread | None = None
-        self._asked = Commit(offsets, {})
-        self._asked.done(None)
+        self._offsets = Offsets(context.position(self.name, Position) or Position())
+        from_end = uri.options.get("from", "end") == "end"
+        self.share = Share(self.name, self._offsets, context, self._stop, from_end=from_end)
+        self._connection = Connection(self.name, context.ledger)
+        self._consumer: Consumer | None = None
+        self._absent: list[str] = []  # topics that do not exist
+        self._gaps = Gaps(self.name)
+        self._committing = 0.0  # until when a commit is waited for
+        self._due = dict.fromkeys(("ask", "backlog", "topics"), 0.0)
 
     def batches(self) -> Iterator[Batch]:
         """Yield what comes in. After `stop` nothing more: what is not read is read next time."""
-        self._reader = threading.current_thread()
         self._context.ledger.deleted(self.name, 0)  # from which rates begin
+        self._connection.begin()
         backoff = Backoff(self._stop)
+        known = False  # whether Kafka ever let us in
         while not self._stop.is_set():
             try:
                 self._consumer = self._library.open_consumer(
-                    *self._address, self._group, self._context.config.kafka, self._offsets
+                    *self._address, self._group, self._context.config.kafka, self.share
                 )
-                backoff.reset()
-                yield from self._consume(self._consumer)
-            except KafkaAwayError as error:
-                if self._up is not False:
-                    print(f"pano-bridge: {self.name}: {error}; trying again", file=sys.stderr)
-                self._disconnect()
+                for batch in self._consume(self._consumer):
+                    known = True
+                    backoff.reset()
+                    yield batch
+            except KafkaRefusedError as error:
+                if not known:
+                    raise
+                self._away(error)
                 backoff.wait()
-        self._reader = None
+            except KafkaAwayError as error:
+                self._away(error)
+                backoff.wait()
 
-    def commit(self, position: object) -> None:
-        """Commit what `position` holds of the partitions that are still ours."""
-        self._offsets.scrape(cast("Mapping[Partition, int]", position))
-        if threading.current_thread() is self._reader:
-            return  # it goes on its way after the next poll
-        if self._reader is None and self._consumer is not None:
-            self._commit_after_end(self._consumer)
-        if not self._offsets.wait_committed(COMMIT_SECONDS):
-            raise KafkaAwayError(f"{self.name}: offsets not committed: {self._asked.failure}")
+    def checkpointed(self, position: object) -> None:
+        """Take note; the reader commits it after its next poll."""
+        if isinstance(position, Position):  # not one of an earlier life, not read yet
+            self._offsets.checkpointed(position)
 
     def stop(self) -> None:
-        """End `batches` after what is being counted; partitions are kept for the last scrape."""
+        """End `batches` after what is being counted; the group is left in `close`."""
         self._stop.set()
-        self._offsets.close()
 
     def close(self) -> None:
-        """Leave the group; what was not scraped is not committed."""
-        self._offsets.close()
-        self._disconnect()
-
-    def _settle(self, consumer: Consumer) -> None:
-        """Ask Kafka to commit what is due; one at a time, or an older one might come in last."""
-        if self._asked.ended.is_set() and (due := self._offsets.due()):
-            self._asked = Commit(self._offsets, due)
-            consumer.commit(due, self._asked.done)
-
-    def _commit_after_end(self, consumer: Consumer) -> None:
-        deadline = time.monotonic() + COMMIT_SECONDS
-        while not self._offsets.wait_committed(0) and time.monotonic() < deadline:
-            self._settle(consumer)
-            consumer.poll(POLL_SECONDS)  # for its callbacks; what it returns is not committed
+        """Commit what the last checkpoint holds and leave the group."""
+        if self._consumer is None:
+            return
+        deadline = time.monotonic() + CLOSE_SECONDS
+        with suppress(KafkaAwayError, KafkaRefusedError):
+            while self._offsets.due() and time.monotonic() < deadline:
+                self._commit(self._consumer)
+                self._consumer.poll(POLL_SECONDS)  # for its callbacks; nothing is counted any more
+        self._leave()
 
     def _consume(self, consumer: Consumer) -> Iterator[Batch]:
-        self._tell(up=True)
-        idle = 0
+        self._due["ask"] = self._due["topics"] = time.monotonic()
         while not self._stop.is_set():
-            self._settle(consumer)
+            self._commit(consumer)
             polled = consumer.poll(POLL_SECONDS)
-            idle = 0 if polled else idle + 1
-            if polled:
-                self._tell(up=True)
-            elif idle % IDLE_POLLS == 0:
-                self._tell(up=consumer.reachable())
+            if any(fetched.values for fetched in polled):
+                self._due["ask"] = time.monotonic() + ASK_SECONDS
+                self._connection.up()
             for fetched in polled:
-                self._count_deleted(consumer, fetched)
-                if (fresh := self._offsets.fresh(fetched)).values:
-                    yield from self._batches_of(fresh)
+                if fetched.partition in self._offsets.owned:
+                    yield from self._counted(consumer, fetched)
+            if self._offsets.moved:
+                # Known before its first record, or passed by without any.
+                yield Batch(self._log or self._address.topics[0], b"", self._offsets.hand())
+            self._look(consumer)
 
-    def _count_deleted(self, consumer: Consumer, fetched: Fetched) -> None:
-        """Count what Kafka's retention took before it was read.
+    def _commit(self, consumer: Consumer) -> None:
+        """Commit what is due; one at a time, or an older one might come in last."""
+        due = {} if time.monotonic() < self._committing else self._offsets.due()
+        if not due:
+            return
 
-        Offsets alone do not tell: transactions and compacted topics have gaps of their own.
-        """
-        expected = self._offsets.expected(fetched)
-        if expected is None:
-            expected = consumer.committed(fetched.partition)
-        came = fetched.offsets[0] - 1
-        if expected is not None and came > expected:
-            deleted = min(came, consumer.beginning(fetched.partition)) - expected
-            self._context.ledger.deleted(self.name, max(0, deleted))
+        def done(failure: Exception | None) -> None:
+            if failure is None:
+                self._offsets.committed(due)
+            self._committing = 0.0
 
-    def _batches_of(self, fetched: Fetched) -> Iterator[Batch]:
-        before = self._offsets.position()
-        self._offsets.count(fetched)
-        logs = list(lines_by_log(self._log or fetched.partition.topic, fetched.values).items())
+        self._committing = time.monotonic() + COMMIT_SECONDS
+        consumer.commit(due, done)
+
+    def _look(self, consumer: Consumer) -> None:
+        """Look now and then whether Kafka is there, whether the topics are, and what waits."""
+        now = time.monotonic()
+        if now >= self._due["backlog"]:
+            self._due["backlog"] = now + BACKLOG_SECONDS
+            self._tell_backlog(consumer)
+        if now < self._due["ask"]:
+            return
+        self._due["ask"] = now + ASK_SECONDS
+        made_anew = ""
+        try:
+            consumer.ask()
+            if now >= self._due["topics"]:
+                self._due["topics"] = now + METADATA_SECONDS
+                self._absent, made_anew = self._look_at_topics(consumer)
+        except KafkaAwayError as error:
+            self._connection.down(error)
+            return
+        if made_anew:
+            raise KafkaAwayError(made_anew)  # so that another consumer begins where it should
+        held = {partition.topic for partition in self._offsets.owned}
+        if absent := [topic for topic in self._absent if topic not in held]:
+            self._connection.down(f"there is no topic {', '.join(absent)}")
+        else:
+            self._connection.up()
+
+    def _look_at_topics(self, consumer: Consumer) -> tuple[list[str], str]:
+        """Find topics that are not there, and one that was made anew, if a library has not."""
+        owned = self._offsets.owned
+        held = {partition.topic for partition in owned}
+        wanted = [topic for topic in self._address.topics if topic not in held]
+        there = consumer.topics() if wanted else ()
+        made_anew = ""
+        for partition, kept in consumer.kept(owned).items() if owned else ():
+            if kept.next < (self._offsets.counted.get(partition) or 0):
+                made_anew = f"{partition.topic}/{partition.number} ends before our offset"
+        return [topic for topic in wanted if topic not in there], made_anew
+
+    def _tell_backlog(self, consumer: Consumer) -> None:
+        backlog = {}
+        for partition in self._offsets.owned:
+            after, at = consumer.next(partition), self._offsets.counted.get(partition)
+            if after is not None and at is not None:
+                backlog[partition.topic, partition.number] = max(0, after - at)
+        self._context.ledger.backlog_messages(self.name, backlog)
+
+    def _counted(self, consumer: Consumer, fetched: Fetched) -> Iterator[Batch]:
+        """Yield a fetch, in two parts where a former life has counted some logs of its first."""
+        partition, offsets, values = fetched
+        if not values:
+            if offsets[-1] > (self._offsets.counted.get(partition) or 0):
+                self._offsets.count(partition, offsets[-1])
+            return
+        expected = self._offsets.counted.get(partition) or 0
+        if deleted := self._gaps.deleted(consumer, fetched, expected):
+            self._context.ledger.deleted(self.name, deleted)
+        half = self._offsets.counted.half(partition)
+        known = bisect_right(offsets, half.until) if half else 0
+        if half and known:
+            part = Fetched(partition, offsets[:known], values[:known])
+            yield from self._batches_of(part, set(half.logs))
+        if known < len(offsets):
+            rest = Fetched(partition, offsets[known:], values[known:])
+            yield from self._batches_of(rest if known else fetched, set())
+
+    def _batches_of(self, fetched: Fetched, done: set[str]) -> Iterator[Batch]:
+        topic = self._log or fetched.partition.topic
+        logs = lines_by_log(topic, fetched.values)
         limit = self._context.config.limits.line_bytes
-        for log, lines in logs:
-            if max(map(len, fetched.values)) > limit:
-                lines = cut_long_lines(lines, limit)  # noqa: PLW2901
-            last = log == logs[-1][0]
-            yield Batch(log, lines, self._offsets.position() if last else before)
+        long = max(map(len, fetched.values)) > limit
+        left = [log for log in logs if log not in done]
+        for log in left:
+            lines = cut_long_lines(logs[log], limit) if long else logs[log]
+            done.add(log)
+            if log == left[-1]:
+                self._offsets.count(fetched.partition, fetched.offsets[-1])
+                position = self._offsets.hand()
+            else:
+                position = self._offsets.counted.amid(fetched, done)
+            yield Batch(log, lines, position)
+        if not left:  # nothing but empty values; the position goes with what comes next
+            self._offsets.count(fetched.partition, fetched.offsets[-1])
 
-    def _disconnect(self) -> None:
-        self._tell(up=False)
-        self._asked.done("the connection was lost")
-        self._offsets.lose_all()
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
+    def _away(self, reason: Exception) -> None:
+        self._connection.down(reason)
+        self._leave()
 
-    def _tell(self, *, up: bool) -> None:
-        if up is not self._up:
-            self._up = up
-            self._context.ledger.connection(self.name, up=up)
+    def _leave(self) -> None:
+        """Let go of the consumer; what it had is lost unless it was given up in order."""
+        self._context.ledger.backlog_messages(self.name, {})
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            with suppress(KafkaAwayError):
+                consumer.close()
+        self.share.lost(tuple(self._offsets.owned))
+        self._committing = 0.0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
-from pano_glue.sources.position_file import PositionFile
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pano_glue.sources.base import SourceContext
@@ -20,21 +18,19 @@ class Sequence:
     """Follows `seq` per sensor and log, over the lives of the bridge.
 
     The first batch of a sensor says where we came in; after that each number follows the one
-    before, the last one committed when this is a new life. A smaller one means that the sensor's
+    before, that of the checkpoint when this is a new life. A smaller one means that the sensor's
     Zeek has begun anew, at 1.
     """
 
     def __init__(self, source: str, context: SourceContext) -> None:
-        """Go on where `source` was committed; sensors beyond their limit are not followed.
+        """Go on where the checkpoint has `source`; sensors beyond their limit are not followed.
 
         Raises:
-            PanoError: when the stored position cannot be read.
+            PanoError: when the checkpoint has something else there.
         """
         self._ledger = context.ledger
         self._most = context.config.limits.sensors
-        state_dir = context.state_dir
-        self._stored = PositionFile(state_dir, source, Seqs) if state_dir else None
-        self._last: Seqs = (self._stored.load() if self._stored else None) or {}
+        self._last = context.position(source, Seqs) or {}
         self._seen: set[str] = set()
 
     def arrived(self, sensor: str, log: str, seq: int) -> Seqs:
@@ -51,12 +47,3 @@ class Sequence:
         if log in logs or len(logs) < self._most:
             self._last = {**self._last, sensor: {**logs, log: seq}}
         return self._last
-
-    def commit(self, position: object) -> None:
-        """Make `position` what the next life goes on from.
-
-        Raises:
-            OSError: when it could not be stored.
-        """
-        if self._stored is not None:
-            self._stored.store(cast("Seqs", position))

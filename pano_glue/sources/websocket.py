@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pano_glue.errors import PanoError, SettingError
+from pano_glue.metrics.labels import OTHER
 from pano_glue.sources import reject_unknown_options
 from pano_glue.sources.backoff import Backoff
 from pano_glue.sources.base import Batch
+from pano_glue.sources.connection import Connection
 from pano_glue.sources.sequence import EVENT, TOPICS, Sequence
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 PATH = "/v1/messages/json"
 MESSAGE_BYTES = 64 << 20
+OPEN_SECONDS = 4.0
 PING_SECONDS = 10.0  # a connection that answers none is given up
 POLL_SECONDS = 0.25
 EVENT_AT = 2  # where the event stands in a data message
@@ -105,12 +108,22 @@ def tls_context(settings: WebSocket) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca or None)
         if settings.cert:
-            context.load_cert_chain(settings.cert, settings.key or None)
+            context.load_cert_chain(
+                settings.cert, settings.key or None, lambda: _key_password(settings)
+            )
     except (OSError, ssl.SSLError) as error:
+        files = ", ".join(filter(None, (settings.ca, settings.cert, settings.key)))
         raise SettingError(
-            f"[websocket] certificates: {error.strerror or error}", "name PEM files to read"
+            f"[websocket] {files}: {error.strerror or error}", "name PEM files to read"
         ) from error
     return context
+
+
+def _key_password(settings: WebSocket) -> str:
+    if not settings.key_password:
+        what = f"[websocket] {settings.key or settings.cert}: has a password"
+        raise SettingError(what, "set websocket.key_password, or websocket.key_password_file")
+    return settings.key_password
 
 
 class WebSocketSource:
@@ -123,6 +136,7 @@ class WebSocketSource:
         self._url = f"{uri.scheme}://{uri.target}{path}"
         self._tls = tls
         self._ledger = context.ledger
+        self._connection = Connection(uri.name, context.ledger)
         self._sequence = Sequence(uri.name, context)
         self._plain = msgspec.json.Decoder(BatchMessage)
         self._message = msgspec.json.Decoder(Message)
@@ -134,6 +148,7 @@ class WebSocketSource:
         from websockets.exceptions import WebSocketException
         from websockets.sync.client import connect
 
+        self._connection.begin()
         backoff = Backoff(self._stop)
         while not self._stop.is_set():
             try:
@@ -142,20 +157,20 @@ class WebSocketSource:
                     ssl=self._tls,
                     compression=None,
                     max_size=MESSAGE_BYTES,
+                    open_timeout=OPEN_SECONDS,
                     ping_interval=PING_SECONDS,
                     ping_timeout=PING_SECONDS,
-                    close_timeout=1,
+                    close_timeout=0.5,
                     proxy=None,
                 ) as connection:
                     connection.send(msgspec.json.encode([TOPICS]).decode())
                     yield from self._receive(connection, backoff)
-            except (OSError, WebSocketException):
-                self._ledger.connection(self.name, up=False)
+            except (OSError, WebSocketException) as error:
+                self._connection.down(error)
                 backoff.wait()
 
-    def commit(self, position: object) -> None:
-        """Keep what the next life counts its gap from; see `base.Source`."""
-        self._sequence.commit(position)
+    def checkpointed(self, position: object) -> None:
+        """Do nothing: what was published cannot be asked for again."""
 
     def stop(self) -> None:
         """End `batches` soon."""
@@ -165,12 +180,18 @@ class WebSocketSource:
         """Do nothing: `batches` has closed the connection."""
 
     def _receive(self, connection: Any, backoff: Backoff) -> Iterator[Batch]:  # noqa: ANN401
-        """Yield batches of one connection until it is lost (raises) or `stop`."""
-        while not self._stop.is_set():
+        """Yield batches of one connection until it is lost (raises) or `stop`.
+
+        What has arrived by then is still yielded: nobody would send it again.
+        """
+        while True:
+            stopping = self._stop.is_set()
             try:
                 # Bytes are decoded as they are, without making a str first.
-                text = connection.recv(POLL_SECONDS, decode=False)
+                text = connection.recv(0 if stopping else POLL_SECONDS, decode=False)
             except TimeoutError:
+                if stopping:
+                    return
                 continue
             batch: Batch | None
             try:
@@ -207,10 +228,10 @@ class WebSocketSource:
                 "check that this is Zeek's WebSocket port",
             )
         if message.type == "ack":
-            self._ledger.connection(self.name, up=True)
+            self._connection.up()
             backoff.reset()
         else:
-            self._ledger.skipped(self.name, 1)
+            self._ledger.skipped(self.name, OTHER, 1)
         return None
 
     def _taken(self, event: tuple[Text, Arguments]) -> Batch:

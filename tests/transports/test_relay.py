@@ -1,19 +1,15 @@
-"""The relay: what arrives in Kafka, when a position is committed, and what waits for a Kafka."""
+"""The relay without a Kafka: messages, what is on its way, refusals, and what is too large."""
 
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from kafka import KafkaConsumer
 
 from pano_glue.errors import PanoError
+from pano_glue.kafka.client import KafkaRefusedError, TooLargeError
 from pano_glue.relay.messages import LONGEST_LINE, VALUE_BYTES, messages
 from pano_glue.relay.relay import Relay
 from pano_glue.relay.window import Window
@@ -21,10 +17,9 @@ from pano_glue.sources import Batch
 from tests.transports.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pano_glue.kafka.client import Done
-    from tests.transports.kafka_broker import KafkaBroker
 
 
 def record(sensor: str, number: int) -> bytes:
@@ -50,6 +45,12 @@ def test_a_topic_of_another_name_gets_tags() -> None:
     assert plain.value == record("s", 1)
 
 
+def test_a_log_whose_name_is_no_topic_is_sent_all_the_same() -> None:
+    (message,) = messages(Batch('a "b" c', record("s", 1)), None)
+    assert message.topic == "other"
+    assert json.loads(message.value) == {'a "b" c': json.loads(record("s", 1))}
+
+
 def test_a_line_that_no_broker_takes_is_cut() -> None:
     huge = b'{"a":"' + b"x" * (4 << 20) + b'"}'
     small, cut = messages(Batch("dns", b'{"a":1}\n' + huge), None)
@@ -61,7 +62,7 @@ def test_a_full_window_waits_for_confirmation() -> None:
     window, stop, admitted = Window(most=100), Event(), Event()
     first = window.begin("first")
     assert window.admit(first, 90, stop)
-    first.complete = True
+    window.complete(first)
     second = window.begin("second")
 
     def admit() -> None:
@@ -71,10 +72,10 @@ def test_a_full_window_waits_for_confirmation() -> None:
     waiting = Thread(target=admit)
     waiting.start()
     assert not admitted.wait(0.3)
-    assert window.confirmed() is None
+    assert window.confirmed() == []
     window.delivered(first, 90)
     assert admitted.wait(10)
-    assert window.confirmed() == "first"
+    assert [sent.position for sent in window.confirmed()] == ["first"]
     waiting.join()
 
 
@@ -83,51 +84,61 @@ def test_positions_are_confirmed_in_the_order_they_were_read() -> None:
     batches = [window.begin(number) for number in range(3)]
     for batch in batches:
         window.admit(batch, 1, stop)
-        batch.complete = True
+        window.complete(batch)
     window.delivered(batches[1], 1)
     window.delivered(batches[2], 1)
-    assert window.confirmed() is None
+    assert window.confirmed() == []
     window.delivered(batches[0], 1)
-    assert window.confirmed() == 2
+    assert [sent.position for sent in window.confirmed()] == [0, 1, 2]
+    assert window.empty
 
 
 class FakeProducer:
-    """Refuses or forgets every message."""
+    """Says `failure` of every message, or takes up to `most` bytes, or says nothing."""
 
-    def __init__(self, refusal: str | None) -> None:
-        """With a `refusal` say it, else never say anything."""
-        self._refusal = refusal
+    def __init__(self, failure: Exception | None = None, most: int = 0) -> None:
+        """Begin with nothing sent."""
+        self._failure = failure
+        self._most = most
+        self.values: list[bytes] = []
 
     def send(self, topic: str, key: bytes, value: bytes, delivered: Done) -> None:
         assert (topic, key) == ("dns", b"s"), value
-        if self._refusal is not None:
-            delivered(self._refusal)
+        if self._failure is not None and len(value) > self._most:
+            delivered(self._failure)
+        elif self._most:
+            self.values.append(value)
+            delivered(None)
 
     def serve(self, seconds: float) -> None:
         Event().wait(seconds)
+
+    def reason(self) -> str:
+        return "fake"
 
     def close(self) -> None:
         pass
 
 
 class EndlessSource:
-    """A source without end, which notes what was committed."""
+    """A source of `most` batches."""
 
     name = "endless:"
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1 << 30) -> None:
         """Begin at position 1."""
         self.yielded = 0
-        self.committed: list[object] = []
+        self._most = most
         self._stop = Event()
 
     def batches(self) -> Iterator[Batch]:
-        while not self._stop.is_set():
+        while not self._stop.is_set() and self.yielded < self._most:
             self.yielded += 1
-            yield Batch("dns", record("s", 1) * 10_000, self.yielded)
+            lines = b"\n".join([record("s", self.yielded)] * 2000)
+            yield Batch("dns", lines, self.yielded)
 
-    def commit(self, position: object) -> None:
-        self.committed.append(position)
+    def checkpointed(self, position: object) -> None:
+        pass
 
     def stop(self) -> None:
         self._stop.set()
@@ -136,18 +147,18 @@ class EndlessSource:
         pass
 
 
-def test_what_kafka_refuses_ends_the_relay_and_commits_nothing() -> None:
-    source = EndlessSource()
-    with pytest.raises(PanoError, match="too large"):
-        Relay(source, lambda: FakeProducer("too large"), None).run()
-    assert source.committed == []
+def test_what_kafka_refuses_ends_the_relay_and_moves_nothing() -> None:
+    refusal = KafkaRefusedError("no such right")
+    relay = Relay(EndlessSource(), lambda _: FakeProducer(refusal), None)
+    with pytest.raises(PanoError, match="no such right"):
+        relay.run()
+    assert relay.window.confirmed() == []
 
 
-def test_without_confirmation_the_source_is_held_up_and_nothing_committed() -> None:
+def test_without_confirmation_the_source_is_held_up_and_nothing_moves() -> None:
     source = EndlessSource()
-    relay = Relay(source, lambda: FakeProducer(None), None)
+    relay = Relay(source, lambda _: FakeProducer(), None)
     running = Thread(target=relay.run)
-    running.daemon = True
     running.start()
     seen = -1
 
@@ -157,50 +168,28 @@ def test_without_confirmation_the_source_is_held_up_and_nothing_committed() -> N
         return seen > 1 and seen == before
 
     wait_until(held_up, every=0.5)
-    (_, in_flight) = relay.families()
-    assert float(in_flight.lines[0].split()[-1]) <= 32 << 20
-    assert source.committed == []
-    source.stop()
+    assert relay.window.bytes <= 32 << 20
+    assert relay.window.confirmed() == []
+    relay.stop()
+    relay.abandon()
+    running.join(10)
+    assert not running.is_alive()
 
 
-def test_a_log_arrives_in_kafka_once_although_the_relay_ends_and_kafka_dies(
-    kafka: KafkaBroker, unique: Callable[[str], str], tmp_path: Path
-) -> None:
-    topic = unique("relayed")
-    log = tmp_path / "dns.log"
-    command = [str(Path(sys.executable).with_name("pano-bridge")), "relay"]
-    command += ["--source", f"log:{log}"]
-    command += ["--to", f"kafka://{kafka.servers}/{topic}", "--state-dir", str(tmp_path / "state")]
-    written = [record(f"s{number % 3}", number) for number in range(3000)]
-    log.write_bytes(b"\n".join(written[:1000]) + b"\n")
-    first = subprocess.Popen(command)
-    consumer = KafkaConsumer(
-        topic, bootstrap_servers=kafka.servers, group_id=None, auto_offset_reset="earliest"
-    )
-    arrived: list[bytes] = []
+def test_messages_that_are_too_large_are_sent_again_in_parts() -> None:
+    source, made = EndlessSource(5), list[FakeProducer]()
 
-    def arrive(count: int) -> bool:
-        for records in consumer.poll(200).values():
-            for message in records:
-                lines = message.value.split(b"\n")
-                tags = [json.loads(line)["dns"] for line in lines]
-                assert {tag["sensor"].encode() for tag in tags} == {message.key}
-                arrived.extend(json.dumps(tag).encode() for tag in tags)
-        return len(arrived) >= count
+    def open_producer(batch_bytes: int) -> FakeProducer:
+        assert batch_bytes <= VALUE_BYTES
+        made.append(FakeProducer(TooLargeError("too large"), 3000))
+        return made[-1]
 
-    wait_until(lambda: arrive(1000))
-    first.send_signal(signal.SIGTERM)
-    assert first.wait(60) == 0
-    kafka.kill()
-    second = subprocess.Popen(command)
-    with log.open("ab") as more:
-        more.write(b"\n".join(written[1000:2000]) + b"\n")
-    kafka.start()
-    wait_until(lambda: arrive(2000), seconds=60)
-    with log.open("ab") as more:
-        more.write(b"\n".join(written[2000:]) + b"\n")
-    wait_until(lambda: arrive(3000), seconds=60)
-    second.send_signal(signal.SIGTERM)
-    assert second.wait(60) == 0
-    consumer.close()
-    assert sorted(arrived) == sorted(written)
+    relay = Relay(source, open_producer, None)
+    relay.run()
+    values = [value for producer in made for value in producer.values]
+    lines = sorted(line for value in values for line in value.split(b"\n"))
+    assert lines == sorted(line for n in range(1, 6) for line in [record("s", n)] * 2000)
+    assert max(map(len, values)) <= 3000
+    confirmed = relay.window.confirmed()
+    assert [sent.position for sent in confirmed] == [1, 2, 3, 4, 5]
+    assert sum(sent.records["dns"] for sent in confirmed) == 10_000

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from websockets.sync.server import serve
 
 from pano_glue.config import Config, Limits
 from pano_glue.errors import PanoError
-from pano_glue.sources import SourceContext, open_source
+from pano_glue.sources import SourceContext
 from pano_glue.sources.sequence import Sequence
-from tests.transports.reading import Reader
+from tests.transports.reading import read_on
 from tests.transports.test_zeek_sources import event
 from tests.transports.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from websockets.sync.server import ServerConnection
 
     from tests.transports.conftest import Ledger
@@ -27,8 +27,13 @@ SOURCE = "ws://127.0.0.1:1"
 
 
 @pytest.fixture
-def kept(ledger: Ledger, tmp_path: Path) -> SourceContext:
-    return SourceContext(tmp_path, ledger, Config(limits=Limits(sensors=2)))
+def kept(ledger: Ledger) -> SourceContext:
+    return SourceContext(ledger, Config(limits=Limits(sensors=2)))
+
+
+def next_life(kept: SourceContext, position: object) -> SourceContext:
+    """Give the context of a bridge whose newest checkpoint has `position`."""
+    return replace(kept, positions={SOURCE: msgspec.Raw(msgspec.msgpack.encode(position))})
 
 
 def test_gaps_are_counted_by_sensor_and_log(kept: SourceContext, ledger: Ledger) -> None:
@@ -55,32 +60,19 @@ def test_what_a_restart_missed_is_counted(kept: SourceContext, ledger: Ledger) -
     for seq in (1, 2, 3):
         first.arrived("gone on", "dns", seq)
         first.arrived("begun anew", "dns", seq)
-    scraped = first.arrived("gone on", "pano_stats", 1)
-    first.arrived("gone on", "dns", 4)  # arrived, and died with the process before a scrape
-    first.commit(scraped)
+    durable = first.arrived("gone on", "pano_stats", 1)
+    first.arrived("gone on", "dns", 4)  # arrived, and died with the process before a checkpoint
 
-    second = Sequence(SOURCE, kept)
-    second.arrived("gone on", "dns", 6)  # 4 and 5 are in no scrape
+    second = Sequence(SOURCE, next_life(kept, durable))
+    second.arrived("gone on", "dns", 6)  # 4 and 5 are in no checkpoint
     second.arrived("gone on", "pano_stats", 2)
     second.arrived("begun anew", "dns", 1)
     assert ledger.lost_batches == {"gone on": 2}
 
 
-def test_without_a_state_directory_nothing_is_remembered(ledger: Ledger) -> None:
-    context = SourceContext(None, ledger, Config())
-    first = Sequence(SOURCE, context)
-    first.commit(first.arrived("s", "dns", 1))
-    Sequence(SOURCE, context).arrived("s", "dns", 9)
-    assert ledger.lost_batches == {}
-
-
-def test_a_damaged_state_file_is_named(kept: SourceContext, tmp_path: Path) -> None:
-    sequence = Sequence(SOURCE, kept)
-    sequence.commit(sequence.arrived("s", "dns", 1))
-    (stored,) = tmp_path.iterdir()
-    stored.write_text('{"s": 1}')
-    with pytest.raises(PanoError, match=stored.name):
-        Sequence(SOURCE, kept)
+def test_a_position_of_something_else_is_named(kept: SourceContext) -> None:
+    with pytest.raises(PanoError, match=SOURCE):
+        Sequence(SOURCE, next_life(kept, {"s": 1}))
 
 
 def test_a_restarted_source_counts_its_gap(kept: SourceContext, ledger: Ledger) -> None:
@@ -95,11 +87,12 @@ def test_a_restarted_source_counts_its_gap(kept: SourceContext, ledger: Ledger) 
         thread = Thread(target=server.serve_forever)
         thread.start()
         uri = f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        position = None
         for _ in range(2):
-            reader = Reader(open_source(uri, kept))
+            reader = read_on(uri, kept, position)
             wait_until(lambda reader=reader: reader.lines != [])  # type: ignore[misc]
-            reader.stop()
-            reader.scrape()
+            reader.end()
+            position = reader.durable
         server.shutdown()
         thread.join()
     assert ledger.lost_batches == {"s": 3}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import subprocess
+import sys
+from base64 import b64encode
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +28,12 @@ from tests.transports.reading import Reader
 from tests.transports.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from websockets.http11 import Request, Response
     from websockets.sync.server import ServerConnection
 
+    from pano_glue.sources import Batch
     from tests.transports.conftest import Ledger
 
 SCRIPT = Path(__file__).with_name("publish.zeek")
@@ -83,7 +89,7 @@ def test_broker_batches_that_were_never_sent_are_counted(
     with broker.Endpoint() as sensor:
         port = sensor.listen("127.0.0.1", 0)
         with reading(f"broker://127.0.0.1:{port}", context) as reader:
-            wait_until(lambda: ledger.up == [True])
+            wait_until(lambda: ledger.up == [False, True])
 
             def publish(*arguments: object) -> None:
                 sensor.publish("pano/dns", broker.zeek.Event("PANO::batch", *arguments))
@@ -115,8 +121,14 @@ def event(seq: int, ndjson: str, name: str = "PANO::batch", *, metadata: bool = 
 
 
 @contextmanager
-def zeek_like_server(*lives: list[str | bytes], tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serve WebSocket: each connection gets the next life's messages, then is closed."""
+def zeek_like_server(
+    *lives: Sequence[str | bytes],
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
+    gate: Callable[[ServerConnection, Request], Response | None] | None = None,
+    stay: Event | None = None,
+) -> Iterator[int]:
+    """Serve WebSocket: each connection gets the next life's messages, then (`stay`) is closed."""
     remaining = list(lives)
 
     def handle(connection: ServerConnection) -> None:
@@ -128,9 +140,11 @@ def zeek_like_server(*lives: list[str | bytes], tls: ssl.SSLContext | None = Non
         connection.send(json.dumps({"type": "ack", "endpoint": "x", "version": "8.0"}))
         for message in messages:
             connection.send(message)
+        if stay is not None:
+            stay.wait(10)
         connection.close()
 
-    server = serve(handle, "127.0.0.1", 0, ssl=tls)
+    server = serve(handle, "127.0.0.1", port, ssl=tls, process_request=gate)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -153,7 +167,7 @@ def test_websocket_connects_again_and_counts_what_it_missed(
     values = [json.loads(line)["n"] for _, line in reader.lines]
     assert values == [1, 2, 3, '\u00e4"\\']
     assert ledger.lost_batches == {"s": 2}
-    assert ledger.up[:3] == [True, False, True]
+    assert ledger.up[:4] == [False, True, False, True]
 
 
 def test_websocket_passes_by_what_is_no_batch(context: SourceContext, ledger: Ledger) -> None:
@@ -181,7 +195,9 @@ def test_websocket_says_what_zeek_refuses(context: SourceContext) -> None:
             list(source.batches())
 
 
-def test_wss_shows_our_certificate_and_checks_theirs(ledger: Ledger, tmp_path: Path) -> None:
+def test_wss_shows_our_certificate_and_checks_theirs(
+    ledger: Ledger, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     make_certificate(tmp_path)
     cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -189,28 +205,112 @@ def test_wss_shows_our_certificate_and_checks_theirs(ledger: Ledger, tmp_path: P
     tls.load_verify_locations(cert)
     tls.verify_mode = ssl.CERT_REQUIRED
     settings = WebSocket(ca=cert, cert=cert, key=key)
-    known = SourceContext(None, ledger, Config(websocket=settings))
-    strange = SourceContext(None, ledger, Config(websocket=WebSocket(cert=cert, key=key)))
+    known = SourceContext(ledger, Config(websocket=settings))
+    strange = SourceContext(ledger, Config(websocket=WebSocket(cert=cert, key=key)))
     with zeek_like_server([event(1, '{"n":1}')], tls=tls) as port:
         uri = f"wss://127.0.0.1:{port}"
         with reading(uri, strange):
-            wait_until(lambda: False in ledger.up)
+            wait_until(lambda: "certificate verify failed" in caplog.text)
+        assert ledger.up == [False]
         with reading(uri, known) as reader:
             wait_until(lambda: len(reader.lines) == 1)
+
+
+def test_a_key_with_a_password_is_opened_or_named(ledger: Ledger, tmp_path: Path) -> None:
+    make_certificate(tmp_path)
+    cert, plain, key = (str(tmp_path / name) for name in ("cert.pem", "key.pem", "locked.pem"))
+    lock = ["openssl", "pkey", "-in", plain, "-out", key, "-aes256", "-passout", "pass:open"]
+    subprocess.run(lock, check=True)
+    settings = WebSocket(ca=cert, cert=cert, key=key, key_password="open")  # noqa: S106
+    open_source("wss://h:1", SourceContext(ledger, Config(websocket=settings)))
+    settings = WebSocket(ca=cert, cert=cert, key=key)
+    with pytest.raises(SettingError, match="has a password") as refused:
+        open_source("wss://h:1", SourceContext(ledger, Config(websocket=settings)))
+    assert "key_password" in refused.value.cure
 
 
 def test_certificates_that_cannot_be_read_are_named(ledger: Ledger, tmp_path: Path) -> None:
     settings = WebSocket(ca=str(tmp_path / "none.pem"))
     with pytest.raises(SettingError, match="No such file"):
-        open_source("wss://h:1", SourceContext(None, ledger, Config(websocket=settings)))
+        open_source("wss://h:1", SourceContext(ledger, Config(websocket=settings)))
 
 
-def test_a_zeek_that_is_not_there_is_waited_for(context: SourceContext, ledger: Ledger) -> None:
-    with socket.socket() as unanswered:
-        unanswered.bind(("127.0.0.1", 0))
-        port = unanswered.getsockname()[1]
-        with reading(f"ws://127.0.0.1:{port}", context):
-            wait_until(lambda: ledger.up.count(False) > 1)
+def test_a_zeek_that_is_not_there_is_waited_for(
+    context: SourceContext, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        with reading(f"ws://127.0.0.1:{port}", context) as reader:
+            wait_until(lambda: "refused" in caplog.text)
+            silent.close()
+            with zeek_like_server([event(1, '{"n":1}')], port=port):
+                wait_until(lambda: len(reader.lines) == 1)
+    assert caplog.text.count("refused") == 1  # however often it was tried
+    assert ledger.up[:2] == [False, True]
+
+
+def test_who_is_not_let_in_says_so_without_the_password(
+    context: SourceContext, ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response | None:
+        right = b64encode(b"reader:secret").decode()
+        if request.headers.get("Authorization") == f"Basic {right}":
+            return None
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+
+    with zeek_like_server([event(1, '{"n":1}')], gate=refuse) as port:
+        with reading(f"ws://reader:wrong@127.0.0.1:{port}", context):
+            wait_until(lambda: "401" in caplog.text)
+        with reading(f"ws://reader:secret@127.0.0.1:{port}", context) as reader:
+            wait_until(lambda: len(reader.lines) == 1)
+            assert reader.source.name == f"ws://127.0.0.1:{port}"
+    assert "wrong" not in caplog.text
+    assert "secret" not in caplog.text
+    assert ledger.up[0] is False
+
+
+@pytest.mark.parametrize(
+    "uri", ["ws://u:secret@h:1?a=1&a=2", "wss://u:secret@h:1/p@th?x=1", "was://u:secret@h:1"]
+)
+def test_no_error_shows_a_password(uri: str, context: SourceContext) -> None:
+    with pytest.raises(SettingError) as refused:
+        open_source(uri, context)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_settings_show_no_password_of_a_source() -> None:
+    environment = {"PANO_BRIDGE_SOURCES": "ws://u:secret@h:1 log:/a@b"}
+    command = [sys.executable, "-c", "from pano_glue.cli import main; main()", "config"]
+    shown = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    assert '["ws://h:1","log:/a@b"]' in shown.stdout
+
+
+def test_what_has_arrived_when_it_ends_is_still_read(
+    context: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [event(n, json.dumps({"n": n})) for n in range(1, 201)]
+    hold, reached = Event(), Event()
+    take = Reader._take  # noqa: SLF001 - to hold it up
+
+    def slow(self: Reader, batch: Batch) -> None:
+        take(self, batch)
+        reached.set()
+        hold.wait(10)
+
+    monkeypatch.setattr(Reader, "_take", slow)
+    with zeek_like_server(sent, stay=hold) as port:
+        reader = Reader(open_source(f"ws://127.0.0.1:{port}", context))
+        assert reached.wait(10)
+        wait_until(lambda: len(reader.lines) == 1)
+        reader.source.stop()
+        hold.set()
+        reader.close()
+    numbers = [json.loads(line)["n"] for _, line in reader.lines]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 1
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30, every: float = 0.02) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120, every: float = 0.02) -> None:
     """Return when `condition` holds; fail when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
