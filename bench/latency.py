@@ -22,14 +22,27 @@ import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pano_glue.lab.resolvers import start_resolver
+from pano_glue.pipeline.interface import Interface
 from pano_glue.pipeline.process import Child
-from pano_glue.pipeline.stages import Plan, command, start_agent, start_bridge, start_zeek
+from pano_glue.pipeline.stages import (
+    MIRROR,
+    Plan,
+    agent_stage,
+    bridge_stage,
+    command,
+    zeek_stage,
+)
 from tests.transports.kafka_broker import KafkaBroker, missing
 
+if TYPE_CHECKING:
+    from pano_glue.pipeline.stage import Stage
+
 RESOLVER = ("127.0.0.1", 53)
-BRIDGE = "127.0.0.1:9102"
+BRIDGE = "127.0.0.1:15353"
+AGENT = "127.0.0.1:15354"
 INSIDE = "PANO_BENCH_INSIDE"  # set in the namespace of our own
 # SOA host1.pano.test, asked by nobody else (RFC 1035, section 4.1).
 QUESTION = b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x05host1\x04pano\x04test\x00\x00\x06\x00\x01"
@@ -70,26 +83,33 @@ def measure(rounds: int) -> list[float]:
 def run(transport: str, rounds: int, folder: Path) -> list[float]:
     """Run the pipeline over one transport and measure it."""
     analyzer = "tshark" if transport == "tshark" else "zeek"
-    plan = Plan(folder, ["lo"], None, analyzer, "127.0.0.1:9103", BRIDGE, "", {})
+    plan = Plan(folder, ["lo"], None, analyzer, AGENT, BRIDGE, "", {})
     with ExitStack() as stack:
 
         def keep(child: Child) -> None:
             stack.callback(child.stop)
 
+        def run_stage(stage: Stage) -> None:
+            stack.callback(stage.stop)
+            stage.start()
+
         keep(start_resolver("bench", list, folder, limits=False))
-        keep(start_agent(plan))
+        mirror = Interface(MIRROR, None)
+        stack.callback(mirror.close)
+        run_stage(agent_stage(plan, mirror))
         if analyzer == "zeek":
             ports = ("PANO::broker_port=9999/tcp", "PANO::websocket_port=9997/tcp")
-            keep(start_zeek(plan, *ports))
+            run_stage(zeek_stage(plan, mirror, *ports))
         source = {"broker": "broker://127.0.0.1:9999", "ws": "ws://127.0.0.1:9997"}.get(transport)
         if transport == "kafka":
             kafka = KafkaBroker(folder)
             kafka.start()
             stack.callback(kafka.kill)
-            source = f"kafka://{kafka.servers}/dns?group=bench"
-            relay = [command("pano-bridge"), "relay", "--source", plan.records_from]
+            source = f"kafka://{kafka.servers}/dns?group=bench&from=beginning"
+            relay = [command("pano-bridge"), "relay", "--state-dir", str(folder / "relay")]
+            relay += ["--source", f"{plan.records_from}?from=beginning"]
             keep(Child("relay", [*relay, "--to", f"kafka://{kafka.servers}/dns"], folder))
-        keep(start_bridge(plan, *([source] if source else [])))
+        run_stage(bridge_stage(plan, mirror, *([source] if source else [])))
         questions = folder / "questions"
         questions.write_text("host2.pano.test A\nhost3.pano.test AAAA\n")
         load = ["dnsperf", "-s", RESOLVER[0], "-d", str(questions), "-l", "3600", "-Q", "200"]

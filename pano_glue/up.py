@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +18,20 @@ from typing import TYPE_CHECKING
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.lab.report import agent_sums, bridge_sums
 from pano_glue.lab.run import INTERFACES, SERVERS, Lab, try_it
+from pano_glue.pipeline.listen import free_addresses
 from pano_glue.pipeline.pipeline import Pipeline
 from pano_glue.pipeline.prometheus import graph_link
 from pano_glue.pipeline.stages import Plan, choose_analyzer
 from pano_glue.pipeline.summary import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pano_glue.lab.network import Namespace
+    from pano_glue.lab.report import Reading
+
+logger = logging.getLogger(__name__)
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ def run_pipeline(options: Options) -> None:
     """Run the pipeline until Ctrl-C, SIGTERM or the end of `--seconds`.
 
     Raises:
-        PanoError: when a stage cannot start or dies, or when the lab's numbers do not agree.
+        PanoError: when a stage cannot start, or when the lab's numbers do not agree.
     """
     if options.lab == bool(options.interfaces):
         raise SettingError("up needs either --lab or --iface", "try `pano-bridge up --lab`")
@@ -60,71 +67,119 @@ def run_pipeline(options: Options) -> None:
         )
     analyzer = choose_analyzer(options.analyzer)
     if analyzer == "tshark" and not options.analyzer:
-        print("Zeek is not installed: tshark makes the same records, slower", file=sys.stderr)
-    with ExitStack() as stack, _stop_on_sigterm():
-        folder = options.folder or Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="pano-up-"))
-        )
+        logger.info("Zeek is not installed: tshark makes the same records, slower")
+    listens = free_addresses(
+        {
+            "--listen": options.bridge_listen,
+            "--agent-listen": options.agent_listen,
+            "--prometheus-listen": options.prometheus_listen,
+        }
+    )
+    folder = _make_folder(options)
+    well = False
+    try:
+        with _signals_interrupt():
+            well = _run(options, analyzer, folder, listens)
+    except KeyboardInterrupt:
+        well = True  # asked to end before everything was up
+    finally:
+        if well and not options.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not options.folder:
+            logger.info("records and logs are kept in %s", folder)
+
+
+def _make_folder(options: Options) -> Path:
+    folder = options.folder
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="pano-up-"))
+    if options.lab and (folder / "state").exists():
+        what = f"--folder {folder}: there is an earlier run in it"
+        raise SettingError(what, "a lab's numbers begin at zero: name another folder")
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        if options.lab:
-            _run_lab(options, stack.enter_context(Lab(folder)), analyzer, folder)
-        else:
-            _run_host(options, analyzer, folder)
+    except OSError as error:
+        raise SettingError(
+            f"--folder {folder}: {error.strerror}", "name a folder that can be written"
+        ) from error
+    return folder
 
 
-def _run_host(options: Options, analyzer: str, folder: Path) -> None:
-    plan = _plan(options, analyzer, folder, options.interfaces, None)
+def _run(options: Options, analyzer: str, folder: Path, listens: Sequence[str]) -> bool:
+    """Run host or lab; tells whether nothing had to be started again."""
+    if not options.lab:
+        return _run_host(options, _plan(analyzer, folder, listens, options.interfaces))
+    with Lab(folder) as lab:
+        inside = lab.network.inside("router")
+        plan = _plan(analyzer, folder, listens, INTERFACES, SERVERS, inside)
+        return _run_lab(options, lab, plan)
+
+
+def _run_host(options: Options, plan: Plan) -> bool:
     with Pipeline(plan) as pipeline:
         _say(options, _where(plan))
-        _watch(options, pipeline)
-        if options.as_json:
-            print(json.dumps(_totals(pipeline), indent=1))
+        with suppress(KeyboardInterrupt):
+            _watch(options, pipeline)
+        return _finish(options, pipeline)
 
 
-def _run_lab(options: Options, lab: Lab, analyzer: str, folder: Path) -> None:
-    plan = _plan(options, analyzer, folder, INTERFACES, lab.network.inside("router"))
+def _run_lab(options: Options, lab: Lab, plan: Plan) -> bool:
     with Pipeline(plan) as pipeline:
         lab.start_load(options.rate, options.seconds)
         _say(options, f"{_where(plan)}\n  ask it something  {try_it(lab.network)}")
-        _watch(options, pipeline)
-        if not options.seconds:
-            return
-        reading = lab.settle(pipeline, lab.finish_load(options.seconds))
+        with suppress(KeyboardInterrupt):
+            _watch(options, pipeline)
+            if options.seconds:
+                reading = lab.settle(pipeline, lab.finish_load(pipeline, options.seconds))
+                return _judge(options, reading, pipeline.restarts())
+        lab.stop_load()
+        return _finish(options, pipeline)
+
+
+def _judge(options: Options, reading: Reading, restarts: Mapping[str, int]) -> bool:
     if options.as_json:
-        print(json.dumps(reading.as_json(), indent=1))
+        print(json.dumps(reading.as_json() | {"restarts": restarts}, indent=1))
     wrong = reading.disagreements()
     if wrong:
         raise PanoError("the numbers do not agree", "; ".join(wrong))
     _say(options, "dnsperf, the records, the bridge and Prometheus agree to the last query.")
+    return not any(restarts.values())
 
 
-def _totals(pipeline: Pipeline) -> dict[str, object]:
-    bridge = pipeline.bridge()
-    return {
-        "analyzer": pipeline.plan.analyzer,
-        "agent": agent_sums(pipeline.agent()),
-        "bridge": bridge_sums(bridge, pipeline.plan.records_from),
-        "queries": dict(bridge.by("server", "pano_dns_queries_total")),
-    }
+def _finish(options: Options, pipeline: Pipeline) -> bool:
+    pipeline.drain()
+    restarts = pipeline.restarts()
+    if options.as_json:
+        bridge = pipeline.bridge()
+        report = {
+            "analyzer": pipeline.plan.analyzer,
+            "agent": agent_sums(pipeline.agent()),
+            "bridge": bridge_sums(bridge, pipeline.plan.records_from),
+            "queries": dict(bridge.by("server", "pano_dns_queries_total")),
+            "restarts": restarts,
+        }
+        print(json.dumps(report, indent=1))
+    return not any(restarts.values())
 
 
-def _plan(
-    options: Options,
+def _plan(  # noqa: PLR0913, PLR0917 - as of Plan
     analyzer: str,
     folder: Path,
+    listens: Sequence[str],
     interfaces: Sequence[str],
-    network: Namespace | None,
+    servers: Mapping[str, str] | None = None,
+    network: Namespace | None = None,
 ) -> Plan:
+    bridge, agent, prometheus = listens
     return Plan(
         folder=folder,
         interfaces=interfaces,
         network=network,
         analyzer=analyzer,
-        agent_listen=options.agent_listen,
-        bridge_listen=options.bridge_listen,
-        prometheus_listen=options.prometheus_listen,
-        servers=SERVERS if options.lab else {},
-        rotate=not options.lab,
+        agent_listen=agent,
+        bridge_listen=bridge,
+        prometheus_listen=prometheus,
+        servers=servers or {},
     )
 
 
@@ -148,14 +203,17 @@ def _watch(options: Options, pipeline: Pipeline) -> None:
 
 
 @contextmanager
-def _stop_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that every stage is stopped in order."""
+def _signals_interrupt() -> Iterator[None]:
+    """Let the first signal unwind like Ctrl-C, so that all ends in order; ignore the others."""
 
     def interrupt(_number: int, _frame: object) -> None:
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in ENDINGS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

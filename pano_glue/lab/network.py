@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pano_glue.errors import PanoError
-from pano_glue.pipeline.process import Child
+from pano_glue.pipeline.process import Child, stop_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,7 @@ FAST = Link("fast", "fast0", 2)
 SLOW = Link("slow", "slow0", 3)
 LINKS = (CLIENT, FAST, SLOW)
 ROUTER = "router"
+STOP_SECONDS = 1.0
 
 
 class Network:
@@ -70,8 +71,7 @@ class Network:
 
     def close(self) -> None:
         """End the holders; the kernel removes the rest."""
-        for holder in self.holders:
-            holder.child.stop()
+        stop_all([holder.child for holder in self.holders], STOP_SECONDS)
 
     def _connect(self, link: Link) -> None:
         router, host = self._by_name[ROUTER], self._by_name[link.host]

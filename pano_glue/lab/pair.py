@@ -30,6 +30,8 @@ SERVER = Link("server", "sv0", 9)
 SERVER4, SERVER6 = SERVER.address4, SERVER.address6
 PORT = SERVER.port  # the server's interface, where the agent is
 NAMES = [f"host{number}.pano.test A" for number in range(HOSTS)]
+# Seconds that a program may take to come up; emulated machines (`make test-kernels`) need more.
+PATIENCE = float(os.environ.get("PANO_PATIENCE", "20"))
 CORES = ["taskset", "-c"]  # one for the client, one for the server, as on two machines
 
 
@@ -89,7 +91,7 @@ class Pair(Undoable):
     def start_agent(self, *options: str, iface: str = PORT, before: Sequence[str] = ()) -> Child:
         """Start the agent on the server's interface, with the mirror beside it; it mirrors."""
         agent = self.launch_agent(*options, iface=iface, before=before)
-        agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors")
+        agent.wait_until(lambda: "mirroring" in agent.output(), "word that it mirrors", PATIENCE)
         return agent
 
     def launch_agent(self, *options: str, iface: str = PORT, before: Sequence[str] = ()) -> Child:
@@ -135,7 +137,9 @@ class Pair(Undoable):
         argv = ["tcpdump", "-n", "-i", device, "-B", "65536", "--immediate-mode", *options]
         (self.folder / "tcpdump.log").unlink(missing_ok=True)
         tap = Child("tcpdump", self.server.enter(argv), self.folder)
-        tap.wait_until(lambda: "listening on" in tap.output(), "word that tcpdump listens")
+        tap.wait_until(
+            lambda: "listening on" in tap.output(), "word that tcpdump listens", PATIENCE
+        )
         return tap
 
     @staticmethod

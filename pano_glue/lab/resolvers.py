@@ -81,7 +81,7 @@ def start_resolver(
 ) -> Child:
     """Start an nsd and wait until it serves; `inside` makes a command line run where it should."""
     home = folder / f"nsd-{name}"
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     (home / "pano.test.zone").write_text(pano_zone())
     (home / "limited.test.zone").write_text(SOA + "* A 203.0.113.1\n")
     conf = home / "nsd.conf"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
+from pano_glue.errors import PanoError
 from pano_glue.lab.network import CLIENT, FAST, SLOW, Network
 from pano_glue.lab.report import (
     Reading,
@@ -22,7 +24,7 @@ from pano_glue.lab.workload import (
     start_workload,
     wait_for_answers,
 )
-from pano_glue.pipeline.process import wait_for
+from pano_glue.pipeline.process import stop_all
 from pano_glue.pipeline.undo import Undoable
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ RESOLVERS = (FAST, SLOW)
 SERVERS = {address: link.host for link in RESOLVERS for address in (link.address4, link.address6)}
 INTERFACES = [link.port for link in RESOLVERS]
 LATENESS = 30
-AGREE_SECONDS = 30
+SETTLE_SECONDS = 30
+STOP_SECONDS = 0.5
 
 
 class Lab(Undoable):
@@ -46,29 +49,39 @@ class Lab(Undoable):
         """Keep the folder for configuration and logs."""
         super().__init__()
         self.folder = folder
-        self.loads: list[Child] = []
+        self._servers: list[Child] = []
+        self._loads: list[Child] = []
 
     def _start(self, undo: ExitStack) -> None:
         self.network = Network(self.folder)
         undo.callback(self.network.close)
+        undo.callback(lambda: stop_all(self._servers, STOP_SECONDS))
         for link in RESOLVERS:
             inside = self.network.inside(link.host).enter
-            child = start_resolver(link.host, inside, self.folder, limits=link is SLOW)
-            undo.callback(child.stop)
+            self._servers.append(
+                start_resolver(link.host, inside, self.folder, limits=link is SLOW)
+            )
             wait_for_answers(link, self.network.inside(CLIENT.host), self.folder)
 
     def start_load(self, rate: float, seconds: float | None) -> None:
         """Start every dnsperf, `rate` queries a second in all."""
+        self._undo.callback(self.stop_load)
         for workload in WORKLOADS:
-            child = start_workload(workload, self.network, self.folder, rate, seconds)
-            self._undo.callback(child.stop)
-            self.loads.append(child)
+            self._loads.append(start_workload(workload, self.network, self.folder, rate, seconds))
 
-    def finish_load(self, seconds: float) -> dict[str, Tally]:
+    def stop_load(self) -> None:
+        """End every dnsperf that still runs."""
+        stop_all(self._loads, STOP_SECONDS)
+
+    def finish_load(self, pipeline: Pipeline, seconds: float) -> dict[str, Tally]:
         """Wait for the end of the load and return the truth by resolver."""
         truth = {link.host: Tally() for link in RESOLVERS}
-        for workload, child in zip(WORKLOADS, self.loads, strict=True):
-            child.wait(seconds + REPLY_TIMEOUT + LATENESS)
+        pipeline.wait_for(
+            lambda: not any(load.running() for load in self._loads),
+            seconds + REPLY_TIMEOUT + LATENESS,
+        )
+        for workload, child in zip(WORKLOADS, self._loads, strict=True):
+            child.wait(0.1)
             truth[workload.link.host].add(read_summary(workload.name, child.output()))
         return truth
 
@@ -77,8 +90,15 @@ class Lab(Undoable):
 
         Waits until everybody agrees; when that takes too long the reading says who does not.
         """
-        pipeline.finish_zeek()
-        wait_for(lambda: not self._read(pipeline, truth).disagreements(), AGREE_SECONDS)
+        pipeline.finish_zeek(SETTLE_SECONDS, 2 * SETTLE_SECONDS)
+
+        def agree() -> bool:
+            try:
+                return not self._read(pipeline, truth).disagreements()
+            except PanoError:  # one of them is being started again
+                return False
+
+        pipeline.wait_for(agree, SETTLE_SECONDS)
         return self._read(pipeline, truth)
 
     @staticmethod
@@ -101,4 +121,7 @@ class Lab(Undoable):
 
 def try_it(network: Network) -> str:
     """Return a command line that asks the lab's fast resolver from the lab's client."""
-    return f"nsenter --net={network.inside(CLIENT.host).path} dig @{FAST.address4} host1.pano.test"
+    inside = f"nsenter --net={network.inside(CLIENT.host).path}"
+    if shutil.which("dig"):
+        return f"{inside} dig @{FAST.address4} host1.pano.test"
+    return f"echo host1.pano.test A | {inside} dnsperf -s {FAST.address4}"

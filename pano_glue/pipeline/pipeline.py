@@ -1,22 +1,41 @@
-"""All stages together: started in data-flow order, watched, stopped in the same order."""
+"""All stages together: started in data-flow order, kept running, drained and ended."""
 
 from __future__ import annotations
 
+import logging
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pano_glue.pipeline.process import wait_for
-from pano_glue.pipeline.prometheus import start_prometheus
+from pano_glue.agent.control import ask
+from pano_glue.errors import PanoError
+from pano_glue.pipeline.interface import Interface
+from pano_glue.pipeline.process import POLL_SECONDS, stop_all
+from pano_glue.pipeline.prometheus import prometheus_stage
 from pano_glue.pipeline.samples import Samples
-from pano_glue.pipeline.stages import prune_logs, start_agent, start_bridge, start_zeek
+from pano_glue.pipeline.stages import (
+    MIRROR,
+    agent_stage,
+    bridge_stage,
+    zeek_stage,
+)
 from pano_glue.pipeline.undo import Undoable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
 
-    from pano_glue.pipeline.process import Child
+    from pano_glue.pipeline.stage import Stage
     from pano_glue.pipeline.stages import Plan
 
-SETTLE_SECONDS = 30
+logger = logging.getLogger(__name__)
+GLANCE_SECONDS = 0.75  # patience with a page while others wait
+# An end that was asked for: at most so many seconds until Zeek has read what was mirrored, until
+# it has written what it knows, and until everybody has ended.
+READ_SECONDS = 2.0
+WRITE_SECONDS = 3.2
+END_SECONDS = 4.3
+NOBODY = "0.0.0.0/32"  # no server has this address
 
 
 class Pipeline(Undoable):
@@ -26,49 +45,104 @@ class Pipeline(Undoable):
         """Keep the plan; nothing runs before `with`."""
         super().__init__()
         self.plan = plan
-        self.stages: list[Child] = []
-        self._zeek: Child | None = None
+        self.stages: list[Stage] = []
+        self._zeek: Stage | None = None
+        self._asked: float | None = None  # to end, on the monotonic clock
 
     def _start(self, undo: ExitStack) -> None:
-        self._keep(start_agent(self.plan), undo)
-        if self.plan.analyzer == "zeek":
-            self._zeek = self._keep(start_zeek(self.plan), undo)
-        self._keep(start_bridge(self.plan), undo)
-        self._keep(start_prometheus(self.plan), undo)
+        plan = self.plan
+        mirror = Interface(MIRROR, plan.network)
+        undo.callback(mirror.close)
+        undo.callback(self._stop)
+        self._begin(agent_stage(plan, mirror))
+        if plan.analyzer == "zeek":
+            self._zeek = zeek_stage(plan, mirror)
+            self._begin(self._zeek)
+        self._begin(bridge_stage(plan, mirror))
+        self._begin(prometheus_stage(plan))
 
-    def check(self) -> None:
-        """Raise the failure of the first stage that ended by itself, and prune rotated logs.
+    def look(self) -> None:
+        """Start again what has died; never waits."""
+        for stage in self.stages:
+            stage.look()
 
-        Raises:
-            PanoError: naming the stage and what it printed last.
-        """
-        for child in self.stages:
-            if not child.running():
-                raise child.failure()
-        prune_logs(self.plan)
+    def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Keep everything running until `condition` holds; False when `seconds` passed first."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.look()
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def restarts(self) -> dict[str, int]:
+        """Tell how often each stage was started again."""
+        return {stage.name: stage.restarts for stage in self.stages}
 
     def agent(self) -> Samples:
-        """Scrape the agent."""
+        """Scrape the agent.
+
+        Raises:
+            PanoError: when it does not answer.
+        """
         return Samples.scrape(self.plan.agent_listen)
 
     def bridge(self) -> Samples:
-        """Look at the bridge's page; only Prometheus's scrapes commit what it holds."""
-        return Samples.scrape(self.plan.bridge_listen, "peek")
+        """Scrape the bridge.
 
-    def finish_zeek(self) -> None:
-        """Let Zeek read every mirrored packet, then end it, so that it writes what is pending."""
-        if not self._zeek:
+        Raises:
+            PanoError: when it does not answer.
+        """
+        return Samples.scrape(self.plan.bridge_listen)
+
+    def glance(self, listen: str) -> Samples | None:
+        """Scrape one of both, if it answers at once."""
+        try:
+            return Samples.scrape(listen, GLANCE_SECONDS)
+        except PanoError:
+            return None
+
+    def finish_zeek(self, read_seconds: float, stop_seconds: float) -> None:
+        """Let Zeek read what was mirrored until now, then end it, so that it writes all it has."""
+        child = self._zeek.retire() if self._zeek else None
+        if child is None:
             return
+        now, begun = time.time(), time.monotonic()
+        self.wait_for(lambda: self._zeek_is_at(now), read_seconds)
+        if not child.stop(stop_seconds - (time.monotonic() - begun)):
+            logger.warning("zeek did not end in time: what it had not written is lost")
 
-        def all_read() -> bool:
-            read = self.bridge().sum("pano_zeek_packets_total", state="received")
-            return read >= self.agent().sum("pano_agent_packets_total", verdict="mirrored")
+    def drain(self) -> None:
+        """Mirror no more, and let what was mirrored become counts."""
+        self._asked = time.monotonic()
+        with suppress(PanoError):  # an agent that does not run mirrors nothing
+            ask(self.plan.agent_control, {"set": {"server": [NOBODY]}})
+        self.finish_zeek(READ_SECONDS, WRITE_SECONDS)
+        if self._zeek:
+            self.wait_for(self._all_counted, GLANCE_SECONDS)
 
-        wait_for(all_read, SETTLE_SECONDS)
-        self.stages.remove(self._zeek)
-        self._zeek.stop()
+    def _zeek_is_at(self, moment: float) -> bool:
+        """Tell whether Zeek has read all packets up to a moment: its rows are as late as these."""
+        page = self.glance(self.plan.bridge_listen)
+        rows = "pano_bridge_newest_record_timestamp_seconds"
+        return page is not None and any(
+            newest > moment for newest in page.values(rows, source=self.plan.stats_from)
+        )
 
-    def _keep(self, child: Child, undo: ExitStack) -> Child:
-        self.stages.append(child)
-        undo.callback(child.stop)
-        return child
+    def _all_counted(self) -> bool:
+        page = self.glance(self.plan.bridge_listen)
+        if page is None:
+            return False
+        source = self.plan.records_from
+        counted = page.sum("pano_bridge_records_total", source=source, result="counted")
+        return counted >= page.sum("pano_zeek_records_total")
+
+    def _begin(self, stage: Stage) -> None:
+        self.stages.append(stage)
+        stage.start()
+
+    def _stop(self) -> None:
+        spent = time.monotonic() - self._asked if self._asked else 0.0
+        children = [stage.retire() for stage in self.stages]
+        stop_all([child for child in children if child], END_SECONDS - spent)

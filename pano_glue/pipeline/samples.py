@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from pano_glue.pipeline.prometheus import fetch
+from pano_glue.errors import PanoError
+from pano_glue.pipeline.prometheus import HTTP_SECONDS, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,14 +26,18 @@ class Samples:
             self._by_name.setdefault(sample.name, []).append(sample)
 
     @classmethod
-    def scrape(cls, listen: str, page: str = "metrics") -> Samples:
-        """Fetch and parse `http://listen/page`.
+    def scrape(cls, listen: str, seconds: float = HTTP_SECONDS) -> Samples:
+        """Fetch and parse `http://listen/metrics`.
 
         Raises:
-            PanoError: when nothing answers.
+            PanoError: when nothing answers within `seconds`, or with something else.
         """
-        families = text_string_to_metric_families(fetch(f"http://{listen}/{page}"))
-        return cls(sample for family in families for sample in family.samples)
+        url = f"http://{listen}/metrics"
+        families = text_string_to_metric_families(fetch(url, seconds))
+        try:
+            return cls(sample for family in families for sample in family.samples)
+        except ValueError as error:
+            raise PanoError(f"{url}: no page of metrics ({error})", "what serves there?") from error
 
     def by(self, label: str, name: str, **where: str) -> Counter[str]:
         """Sum the samples called `name` that have all labels of `where`, by one label."""
@@ -41,6 +46,11 @@ class Samples:
             if where.items() <= sample.labels.items():
                 sums[sample.labels.get(label, "")] += int(sample.value)
         return sums
+
+    def values(self, name: str, **where: str) -> list[float]:
+        """Give the values of the samples called `name` that have all labels of `where`."""
+        found = self._by_name.get(name, ())
+        return [sample.value for sample in found if where.items() <= sample.labels.items()]
 
     def sum(self, name: str, **where: str) -> int:
         """Sum the samples called `name` that have all labels of `where`."""

@@ -1,8 +1,9 @@
-"""How each stage of the pipeline is started, and the condition that tells it is ready."""
+"""How each stage of the pipeline is started, and what tells that it is ready."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -12,16 +13,21 @@ from typing import TYPE_CHECKING
 from pano_glue.errors import PanoError
 from pano_glue.paths import find_zeek, shared_folder
 from pano_glue.pipeline.process import Child
+from pano_glue.pipeline.stage import Stage, solid_ground
+from pano_glue.pipeline.zeek_launch import zeek_command, zeek_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pano_glue.lab.network import Namespace
+    from pano_glue.pipeline.interface import Interface
 
 MIRROR = "pano0"
 SENSOR = "pano-up"
+STATS_SECONDS = 1
 ROTATE_MINUTES = 10
-ROTATED_LOGS = 6  # of each kind; older ones have long been counted
+KEEP_MINUTES = 60  # rotated logs; older ones have long been counted
+BRIDGE_STOPS = {"zeek": 1, "tshark": 2.5}  # seconds; what a log still holds is read the next time
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,6 @@ class Plan:
     bridge_listen: str
     prometheus_listen: str
     servers: Mapping[str, str]
-    rotate: bool = False
 
     @property
     def records_from(self) -> str:
@@ -47,6 +52,16 @@ class Plan:
         if self.analyzer == "tshark":
             return f"tshark:{MIRROR}"
         return f"log:{self.folder / 'zeek' / 'dns.log'}"
+
+    @property
+    def stats_from(self) -> str:
+        """The bridge's name of the source that Zeek's ledger comes from."""
+        return f"log:{self.folder / 'zeek' / 'pano_stats.log'}"
+
+    @property
+    def agent_control(self) -> Path:
+        """The agent's socket."""
+        return self.folder / "agent.sock"
 
     def inside(self, argv: list[str]) -> list[str]:
         """Return the command line that runs `argv` where the mirror is."""
@@ -77,64 +92,73 @@ def choose_analyzer(wanted: str | None) -> str:
     )
 
 
-def start_agent(plan: Plan) -> Child:
-    """Start the agent; it is ready when it mirrors."""
+def agent_stage(plan: Plan, mirror: Interface) -> Stage:
+    """Prepare the agent, which makes the mirror; it is ready when it mirrors."""
     argv = [command("pano-agent"), "run", "--mirror", MIRROR, "--listen", plan.agent_listen]
-    argv += ["--control", str(plan.folder / "agent.sock")]
+    argv += ["--control", str(plan.agent_control)]
     for interface in plan.interfaces:
         argv += ["--iface", interface]
     if plan.network:
         argv += ["--netns", str(plan.network.child.pid), "--mirror-inside"]
-    child = Child("agent", argv, plan.folder)
-    child.wait_until(lambda: "mirroring" in child.output(), "word that it mirrors")
-    return child
+    return Stage(
+        "agent",
+        lambda: Child("agent", argv, plan.folder),
+        lambda child: "mirroring" in child.output(),
+        "word that it mirrors",
+        made=lambda: mirror.index() is not None,
+    )
 
 
-def start_zeek(plan: Plan, *settings: str) -> Child:
-    """Start Zeek on the mirror, with settings `PANO::name=value`; it is ready when it listens."""
+def zeek_stage(plan: Plan, mirror: Interface, *settings: str) -> Stage:
+    """Prepare Zeek on the mirror, with settings `PANO::name=value`; ready when it listens."""
     logs = plan.folder / "zeek"
-    logs.mkdir()
-    argv = [str(find_zeek()), "-b", str(shared_folder("zeek-scripts")), "-i", MIRROR]
-    argv += [f"PANO::sensor={SENSOR}", "PANO::stats_interval=1sec"]
-    argv += settings
-    if plan.rotate:
-        argv.append(f"Log::default_rotation_interval={ROTATE_MINUTES}min")
-    child = Child("zeek", plan.inside(argv), plan.folder, cwd=logs)
-    child.wait_until(lambda: "listening on" in child.output(), "word that it listens")
-    return child
+    logs.mkdir(exist_ok=True)
+    ours = [f"PANO::sensor={SENSOR}", f"PANO::stats_interval={STATS_SECONDS}sec"]
+    ours += [f"PANO::rotate_every={ROTATE_MINUTES}min", f"PANO::keep_logs_for={KEEP_MINUTES}min"]
+    scripts = shared_folder("zeek-scripts")
+    argv = zeek_command(Path(str(find_zeek())), scripts, MIRROR, [*ours, *settings])
+
+    def launch() -> Child:
+        environment = zeek_environment(os.environ)
+        argv_inside = plan.inside(argv)
+        return Child("zeek", argv_inside, plan.folder, cwd=logs, environment=environment)
+
+    return Stage(
+        "zeek",
+        launch,
+        lambda child: "listening on" in child.output(),
+        "word that it listens",
+        ground=mirror.index,
+    )
 
 
-def start_bridge(plan: Plan, *sources: str) -> Child:
-    """Start the bridge on `sources`, by default what the analyzer writes.
+def bridge_stage(plan: Plan, mirror: Interface, *sources: str) -> Stage:
+    """Prepare the bridge on `sources`, by default what the analyzer writes.
 
     It is ready when it serves, and its tshark when it captures.
     """
     servers = "".join(f"{json.dumps(a)} = {json.dumps(n)}\n" for a, n in plan.servers.items())
     config = plan.folder / "pano.toml"
-    config.write_text(f"[servers]\n{servers}")
+    config.write_text(
+        f"[bridge]\nstop_seconds = {BRIDGE_STOPS[plan.analyzer]}\n[servers]\n{servers}"
+    )
     argv = [command("pano-bridge"), "run", "--listen", plan.bridge_listen]
     argv += ["--config", str(config), "--state-dir", str(plan.folder / "state")]
     for source in sources or _sources(plan):
         argv += ["--source", source]
-    child = Child("bridge", argv, plan.folder)
-    child.wait_until(lambda: "serving" in child.output(), "word that it serves")
-    if plan.analyzer == "tshark":
-        child.wait_until(lambda: "capturing" in child.output(), f"tshark on {MIRROR}")
-    return child
+    captures = plan.analyzer == "tshark"
+    words = ("serving", "capturing") if captures else ("serving",)
+    return Stage(
+        "bridge",
+        lambda: Child("bridge", argv, plan.folder),
+        lambda child: all(word in child.output() for word in words),
+        f"word that tshark captures on {MIRROR}" if captures else "word that it serves",
+        ground=mirror.index if captures else solid_ground,
+    )
 
 
 def _sources(plan: Plan) -> list[str]:
     if plan.analyzer == "tshark":
         inside = f"?netns={plan.network.child.pid}" if plan.network else ""
         return [plan.records_from + inside]
-    return [plan.records_from, f"log:{plan.folder / 'zeek' / 'pano_stats.log'}"]
-
-
-def prune_logs(plan: Plan) -> None:
-    """Remove the oldest rotated logs, so that `up` may run for months."""
-    for kind in ("dns", "pano_stats"):
-        rotated = sorted(
-            (plan.folder / "zeek").glob(f"{kind}[-.]*.log"), key=lambda path: path.stat().st_mtime
-        )
-        for path in rotated[:-ROTATED_LOGS]:
-            path.unlink()
+    return [f"{source}?from=beginning" for source in (plan.records_from, plan.stats_from)]

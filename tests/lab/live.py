@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,17 @@ from typing import TYPE_CHECKING
 from tests.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BRIDGE = str(Path(sys.executable).with_name("pano-bridge"))
-START_SECONDS = 60
+START_SECONDS = 120
+# What is in the command line of each stage and of no other process of `up`.
+STAGES = {
+    "agent": "pano-agent run",
+    "zeek": " -i pano0",
+    "bridge": "pano-bridge run",
+    "prometheus": "prometheus --config",
+}
 
 
 def host_state() -> dict[str, object]:
@@ -38,17 +46,39 @@ def host_state() -> dict[str, object]:
     }
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of processes that mention `folder`, ours excepted."""
+@dataclass(frozen=True)
+class Process:
+    """A process, told from a later one with its number by its start."""
+
+    pid: int
+    started: str
+    command: str
+
+    @classmethod
+    def read(cls, pid: int) -> Process | None:
+        """Look at a process; None when it has ended."""
+        folder = Path(f"/proc/{pid}")
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            state, *fields = (folder / "stat").read_text().rpartition(") ")[2].split()
+        except OSError:
+            return None
+        return None if state == "Z" else cls(pid, fields[18], command)
+
+    def runs(self) -> bool:
+        """Tell whether it still does."""
+        now = Process.read(self.pid)
+        return now is not None and now.started == self.started
+
+
+def descendants(pid: int) -> list[Process]:
+    """Return the children of a process, their children, and so on."""
     found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            if str(folder) in command:
-                found.append(command)
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in thread.read_text().split():
+            process = Process.read(int(child))
+            if process:
+                found += [process, *descendants(process.pid)]
     return found
 
 
@@ -64,9 +94,52 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 class Live:
     """A running `pano-bridge up --lab`."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     folder: Path
     prometheus: str
+    output: Path
+
+    def said(self) -> str:
+        """Return all that it printed."""
+        return self.output.read_text()
+
+    def wait_for_word(self, word: str, seconds: float = START_SECONDS, after: int = 0) -> None:
+        """Wait until it has said `word`, behind the first `after` characters."""
+
+        def said() -> bool:
+            assert self.process.poll() is None, self.said()
+            return word in self.said()[after:]
+
+        wait_until(said, seconds, f"up says {word!r}")
+
+    def stage(self, name: str) -> Process:
+        """Find the process of a stage."""
+        (found,) = (
+            process
+            for process in descendants(self.process.pid)
+            if STAGES[name] in process.command and "nsenter" not in process.command
+        )
+        return found
+
+
+@contextmanager
+def live_lab(folder: Path, *more: str) -> Iterator[Live]:
+    """Run `up --lab` in `folder` until the test ends."""
+    work = folder / "work"
+    argv, prometheus = lab_command(work, *more)
+    output = folder / "up.out"
+    with (
+        output.open("wb") as out,
+        subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT) as process,
+    ):
+        live = Live(process, work, prometheus, output)
+        try:
+            live.wait_for_word("PANO is up")
+            yield live
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(START_SECONDS)
 
 
 def lab_command(folder: Path, *more: str) -> tuple[list[str], str]:

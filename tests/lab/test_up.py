@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.live import host_state, lab_command, processes_of, wait_until
+from tests.lab.live import descendants, host_state, lab_command, live_lab, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from tests.lab.live import Live
 
 TIMEOUT_SECONDS = 150
 
@@ -56,13 +54,19 @@ def test_every_stage_agrees_with_dnsperf(
     assert host_state() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_stays_behind(live: Live, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.usefixtures("lab_tools")
+def test_nothing_stays_behind(tmp_path: Path, number: signal.Signals) -> None:
     before = host_state()
-    assert processes_of(live.folder)
-    live.process.send_signal(number)
-    live.process.wait(60)
-    wait_until(lambda: not processes_of(live.folder), 30, "every stage ends")
+    with live_lab(tmp_path) as live:
+        everybody = descendants(live.process.pid)
+        assert len(everybody) > len(("agent", "bridge", "prometheus"))
+        live.process.send_signal(number)
+        code = live.process.wait(60)
+    assert code == (-signal.SIGKILL if number is signal.SIGKILL else 0), live.said()
+    if number is signal.SIGKILL:
+        wait_until(lambda: not any(one.runs() for one in everybody), 30, "every process ends")
+    assert not [one for one in everybody if one.runs()]
     assert host_state() == before
 
 
