@@ -1,0 +1,326 @@
+"""What comes out: formats, pages, pseudonyms, completeness, and errors that say what to do."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pano_glue import forensics
+from pano_glue.errors import PanoError, SettingError
+from pano_glue.forensics.anonymize import Key, anonymized, read_key
+from pano_glue.forensics.completeness import completeness
+from pano_glue.forensics.questions import QUESTIONS
+from tests.data.planted import BEGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Cli = Any  # the fixture `cli`
+HOSTILE = [
+    "<script>alert(1)</script>.test",
+    "\x1b[31mred.test",
+    '"><img src=x onerror=y>.test',
+    "line\nbreak.test",
+]
+
+
+@pytest.fixture
+def hostile_log(tmp_path: Path) -> Path:
+    log = tmp_path / "dns.log"
+    with log.open("w") as file:
+        for number, name in enumerate(HOSTILE * 3):
+            record = {
+                "ts": BEGIN + number,
+                "uid": f"C{number}",
+                "id.orig_h": "10.0.0.1",
+                "id.resp_h": "10.0.0.53",
+                "query": name,
+                "qtype": 1,
+                "rcode": 3,
+                "rtt": 0.1,
+            }
+            file.write(json.dumps(record) + "\n")
+    return log
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a page, and its text."""
+
+    def __init__(self, page: str) -> None:
+        """Read a page."""
+        super().__init__()
+        self.tags: set[str] = set()
+        self.urls: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.urls += [
+            value or "" for name, value in attrs if name in {"src", "href", "srcset", "data"}
+        ]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_page_of_hostile_names_is_text(cli: Cli, hostile_log: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = cli("report", hostile_log, "--output", page)
+    assert done.returncode == 0, done.stderr
+    read = Tags(page.read_text())
+    assert not {"script", "img", "iframe", "object"} & read.tags
+    assert "<script>alert(1)</script>.test" in read.text
+    assert all(url.startswith(("#", "data:,")) for url in read.urls)
+    assert "\x1b" not in page.read_text()
+
+
+def test_a_page_in_a_browser(
+    cli: Cli, hostile_log: Path, tmp_path: Path, require: Callable[[str], str]
+) -> None:
+    """The page as Chromium builds it: no element that a name made, nothing wider than the page."""
+    page = tmp_path / "report.html"
+    cli("report", hostile_log, "--output", page)
+    argv = [
+        require("chromium"),
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    built = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120).stdout
+    assert "<script" not in built
+    assert "&lt;script&gt;alert(1)" in built
+    assert built.count("<section") == page.read_text().count("<section")
+
+
+def test_a_terminal_is_not_acted_upon(cli: Cli, hostile_log: Path) -> None:
+    done = cli("names", "--full", hostile_log)
+    assert "\x1b" not in done.stdout
+    assert "\\x1b[31mred.test" in done.stdout
+
+
+def test_formats_hold_the_same(cli: Cli, lab_log: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    as_json = json.loads(cli("servers", lab_log, "--format", "json").stdout)["tables"]["servers"]
+    cli("servers", lab_log, "--format", "csv", "--output", tmp_path / "a.csv")
+    cli("servers", lab_log, "--format", "parquet", "--output", tmp_path / "a.parquet")
+    csv, parquet = pd.read_csv(tmp_path / "a.csv"), pd.read_parquet(tmp_path / "a.parquet")
+    for frame in (csv, parquet):
+        assert list(frame["server"]) == [row["server"] for row in as_json]
+        assert list(frame["queries"]) == [row["queries"] for row in as_json]
+        assert list(frame["p99_seconds"]) == [row["p99_seconds"] for row in as_json]
+
+
+def test_errors_are_one_line_with_a_cure(cli: Cli, lab_log: Path, tmp_path: Path) -> None:
+    for arguments, code, words in (
+        (("slow", tmp_path / "none.log"), 1, "no such file"),
+        (("slow", lab_log, "--client", "x"), 2, "--client x"),
+        (("slow", lab_log, "--format", "xml"), 2, "--format xml"),
+        (("new-names", lab_log), 2, "--since or --state"),
+        (("compare", "yesterday", "2h/1h", lab_log), 2, "BEGIN/END"),
+        (("slow", lab_log, "--output", tmp_path / "no" / "file"), 2, "--output"),
+        (("to-parquet", tmp_path, lab_log), 1, "not empty"),
+        (("tunnels", lab_log, "--anonymize", tmp_path / "nokey"), 2, "/dev/urandom"),
+    ):
+        (tmp_path / "something").touch()
+        done = cli(*arguments)
+        assert done.returncode == code, done.stderr
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+        assert words in done.stderr.splitlines()[-1]
+
+
+def test_every_question_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "forensics.md").read_text()
+    for name in (*QUESTIONS, "report", "to_parquet"):
+        assert f"`{name.replace('_', '-')}" in text, name
+
+
+def test_ctrl_c_ends_at_once(planted_log: Path, tmp_path: Path) -> None:
+    big = tmp_path / "dns.log"
+    with big.open("wb") as file:
+        for _ in range(40):
+            file.write(planted_log.read_bytes())
+    code = "from pano_glue.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "forensics", "names", str(big)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    spills = Path("/proc") / str(process.pid) / "task"
+    deadline = time.monotonic() + 60
+    while len(list(spills.iterdir())) < 4 and time.monotonic() < deadline:  # DuckDB is at work
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in complaint
+
+
+# Completeness
+
+
+def stats(tmp_path: Path, *rows: tuple[float, int, int]) -> list[Path]:
+    path = tmp_path / "pano_stats.log"
+    path.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "ts": BEGIN + ts,
+                    "sensor": "s",
+                    "packets_received": received,
+                    "packets_dropped": dropped,
+                }
+            )
+            + "\n"
+            for ts, received, dropped in rows
+        )
+    )
+    return [path]
+
+
+def moments(first: float, last: float) -> tuple[Any, Any]:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(BEGIN + first, UTC), datetime.fromtimestamp(BEGIN + last, UTC)
+
+
+def test_completeness(tmp_path: Path) -> None:
+    rows = [(0.0, 10, 0), (10.0, 20, 0), (20.0, 30, 7), (30.0, 40, 7), (40.0, 5, 2), (50.0, 6, 2)]
+    log = stats(tmp_path, *rows)
+    assert completeness(log, *moments(1, 9)).startswith("complete")
+    assert "7 packets dropped" in completeness(log, *moments(1, 25))
+    assert "9 packets dropped" in completeness(log, *moments(0, 50))  # a restart in between
+    assert completeness(log, *moments(45, 49)).startswith("complete")
+    assert "silent" in completeness(log, *moments(0, 500))
+    assert "unknown" in completeness([], *moments(0, 1))
+
+
+def test_every_answer_says_whether_it_is_complete(cli: Cli, lab_log: Path) -> None:
+    assert "completeness unknown" in cli("slow", lab_log).stderr
+    (lab_log.parent / "pano_stats.log").write_bytes(
+        (Path(__file__).parents[1] / "data" / "pano_stats.log").read_bytes()
+    )
+    try:
+        assert "complete: 1 sensors dropped no packet" in cli("slow", lab_log).stderr
+    finally:
+        (lab_log.parent / "pano_stats.log").unlink()
+
+
+# Pseudonyms
+
+
+@pytest.fixture
+def key() -> Key:
+    pytest.importorskip("yacryptopan", reason="yacryptopan is not installed")
+    return Key(b"k" * 32)
+
+
+def common(one: str, other: str) -> int:
+    """Count the leading bits that two addresses share."""
+    a, b = (ipaddress.ip_address(text) for text in (one, other))
+    return a.max_prefixlen - (int(a) ^ int(b)).bit_length()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("10.1.2.3", "10.1.2.77"), ("10.1.2.3", "192.0.2.1"), ("2001:db8::1", "2001:db8::ffff")],
+)
+def test_addresses_keep_their_common_prefix(one: str, other: str, key: Key) -> None:
+    assert common(key.address(one), key.address(other)) == common(one, other)
+    assert key.address(one) != one
+    assert Key(b"k" * 32).address(one) == key.address(one)
+    assert Key(b"x" * 32).address(one) != key.address(one)
+
+
+def test_names_keep_their_suffix_and_labels(key: Key) -> None:
+    assert key.name("www.shop.co.uk").endswith(".co.uk")
+    assert key.name("www.shop.co.uk").split(".")[:2] == [
+        key.name("www.x.com").split(".")[0],
+        key.name("shop.com").split(".")[0],
+    ]
+    assert key.name("a.b.example.org").count(".") == 3
+    assert key.name("com") != ""
+    assert re.fullmatch(r"[a-z2-7]{10}\.[a-z2-7]{10}\.org", key.name("www.example.org"))
+
+
+def test_no_name_or_address_is_left(planted_log: Path, key: Key) -> None:
+    from pano_glue.forensics.render import as_json
+
+    for name in (
+        "tunnels",
+        "beacons",
+        "clients",
+        "names",
+        "search",
+        "upstream",
+        "wasted",
+        "failures",
+        "slow",
+    ):
+        text = json.dumps(as_json(anonymized(getattr(forensics, name)(planted_log), key))["tables"])
+        assert not re.search(r"10\.1\.\d|tunnel\.test|beacon\.test|site\d|192\.0\.2\.1\b", text), (
+            name
+        )
+
+
+def test_keys_are_files_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"k" * 32)
+    path.chmod(0o644)
+    with pytest.raises(SettingError, match="others can read it"):
+        read_key(path)
+    path.chmod(0o600)
+    path.write_bytes(b"short")
+    with pytest.raises(SettingError, match="no key"):
+        read_key(path)
+
+
+def test_parquet_with_pseudonyms(cli: Cli, planted_log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"k" * 32)
+    path.chmod(0o600)
+    done = cli("to-parquet", tmp_path / "lake", planted_log, "--anonymize", path)
+    assert done.returncode == 0, done.stderr
+    frame, plain = forensics.load(tmp_path / "lake"), forensics.load(planted_log)
+    assert len(frame) == len(plain)
+    assert not set(frame["id.orig_h"]) & set(plain["id.orig_h"])
+    assert frame["query"].nunique() == plain["query"].nunique()
+
+
+# Packets
+
+
+def test_packets_of_one_transaction(
+    lab_log: Path, data: Path, tmp_path: Path, require: Callable[[str], str]
+) -> None:
+    import gzip
+
+    require("tshark")
+    ring = tmp_path / "ring"
+    ring.mkdir()
+    (ring / "0.pcap").write_bytes(gzip.decompress((data / "lab.pcap.gz").read_bytes()))
+    one = forensics.load(lab_log).iloc[0]
+    cut = tmp_path / "cut.pcapng"
+    answer = forensics.packets(
+        lab_log, uid=one["uid"], pcap=ring, trans_id=int(one["trans_id"]), write=cut
+    )
+    assert list(answer.frame["what"]) == ["query", "reply"]
+    took = answer.frame["ts"].diff().iloc[1]
+    assert took == one["rtt"]
+    assert cut.stat().st_size > 0
+    with pytest.raises(PanoError, match="no capture there"):
+        forensics.packets(lab_log, uid=one["uid"], pcap=tmp_path / "nothing")
