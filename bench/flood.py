@@ -12,10 +12,15 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pano_glue.bridge.checkpoint import CheckpointFile
 from pano_glue.bridge.counting import Counting
+from pano_glue.bridge.pages import Pages
+from pano_glue.bridge.scrapers import Visit
 from pano_glue.config import Config
 from pano_glue.sources import Batch
 
@@ -57,22 +62,28 @@ def main() -> None:
     parser.add_argument("--servers", type=int, default=1_000_000, help="default 1000000")
     parser.add_argument("--sensors", type=int, default=1_000, help="default 1000")
     arguments = parser.parse_args()
-    counting, before = Counting(Config()), megabytes()
-    counted, spent = 0, 0
+    folder = tempfile.TemporaryDirectory()
+    counting = Counting(Config())
+    file = CheckpointFile(Path(folder.name))
+    pages = Pages(counting, file)
+    before, spent = megabytes(), 0
     made = batches(arguments.records, arguments.servers, arguments.sensors)
     every = max(arguments.records // BATCH // PAGES, 1)
     for number, lines in enumerate(made):
         begun = time.process_time_ns()
-        counted = counting.apply("flood", Batch("dns", lines)).records
+        counting.apply("flood", Batch("dns", lines, number))
         if number % every == 0:
-            counting.scrape(openmetrics=True)
+            pages.page(Visit("flood", periodic=True), openmetrics=True)
         spent += time.process_time_ns() - begun
-    page = counting.scrape(openmetrics=False).page
+    page, _ = pages.page(Visit("flood"), openmetrics=False)
     checked = subprocess.run(["promtool", "check", "metrics"], input=page, check=False)
-    queries = sum(
-        int(float(line.rpartition(b" ")[2]))
-        for line in page.splitlines()
-        if line.startswith(b"pano_dns_queries_total{")
+    counted, queries = (
+        sum(
+            int(float(line.rpartition(b" ")[2]))
+            for line in page.splitlines()
+            if line.startswith(name)
+        )
+        for name in (b"pano_bridge_records_total{", b"pano_dns_queries_total{")
     )
     figures = {
         "records": arguments.records,
@@ -82,6 +93,7 @@ def main() -> None:
         "megabytes_before": before,
         "megabytes_most": megabytes(),
         "page_bytes": len(page),
+        "checkpoint_bytes": file.size(),
     }
     print(json.dumps(figures))
     # promtool exits with 3 for advice on names (of histograms that end in _bytes, for one).

@@ -6,20 +6,33 @@ Defaults < `pano.toml` < `PANO_*` environment < flags. Every key is described in
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from pano_glue.errors import SettingError
+from pano_glue.sources.base import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 Count = Annotated[int, Meta(ge=1)]
-SECRETS = frozenset({"kafka.sasl_password"})
+SECRETS = frozenset(
+    {
+        "kafka.sasl_password",
+        "kafka.ssl_key_password",
+        "tls.key_password",
+        "websocket.key_password",
+    }
+)
+HIDDEN = SECRETS | {"auth", "kafka.options"}
+FREE_FORM = ("auth", "clients", "servers")  # tables whose keys are the user's own
+# What Kubernetes sets in every container for a Service that is called pano-something.
+KUBERNETES = re.compile(r"PANO_\w*?(SERVICE_HOST|SERVICE_PORT\w*|PORT|PORT_\d+_(TCP|UDP)\w*)")
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,9 +43,9 @@ class Bridge(Table, frozen=True):
     """`[bridge]`: what `run` reads and where it serves."""
 
     sources: list[str] = []
-    listen: str = "127.0.0.1:9102"
+    listen: str = "127.0.0.1:15353"
     state_dir: str = ""
-    commit: Literal["scrape", "applied"] = "scrape"
+    stop_seconds: Annotated[float, Meta(ge=0)] = 5.0
 
 
 class Tls(Table, frozen=True):
@@ -40,6 +53,7 @@ class Tls(Table, frozen=True):
 
     cert: str = ""
     key: str = ""
+    key_password: str = ""
     client_ca: str = ""
 
 
@@ -49,8 +63,16 @@ class Limits(Table, frozen=True):
     sensors: Count = 100
     servers: Count = 200
     groups: Count = 1000
-    top: Count = 100
+    other_servers: Literal["label", "fold"] = "label"
     line_bytes: Annotated[int, Meta(ge=4096)] = 1 << 20
+
+
+class TopLists(Table, frozen=True):
+    """`[top]`: how many domains and clients each top list shows, and how much of an address."""
+
+    domains: Annotated[int, Meta(ge=0)] = 100
+    clients: Annotated[int, Meta(ge=0)] = 100
+    clients_prefix: str = ""
 
 
 class Kafka(Table, frozen=True):
@@ -60,9 +82,12 @@ class Kafka(Table, frozen=True):
     ssl_ca: str = ""
     ssl_cert: str = ""
     ssl_key: str = ""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    ssl_key_password: str = ""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
     sasl_username: str = ""
     sasl_password: str = ""
+    group_instance_id: str = ""
+    options: dict[str, str] = {}
 
 
 class WebSocket(Table, frozen=True):
@@ -71,15 +96,24 @@ class WebSocket(Table, frozen=True):
     ca: str = ""
     cert: str = ""
     key: str = ""
+    key_password: str = ""
 
 
 class Config(Table, frozen=True):
-    """All settings; `servers` gives names to addresses or prefixes (several may share one)."""
+    """All settings.
+
+    `servers` gives names to addresses or prefixes (several may share one), `clients` names to
+    networks of clients; `auth` has the bcrypt hash of the password of each user that may see the
+    pages.
+    """
 
     bridge: Bridge = Bridge()
     tls: Tls = Tls()
     limits: Limits = Limits()
+    top: TopLists = TopLists()
+    auth: dict[str, str] = {}
     servers: dict[str, str] = {}
+    clients: dict[str, str] = {}
     kafka: Kafka = Kafka()
     websocket: WebSocket = WebSocket()
 
@@ -112,16 +146,13 @@ def load_settings(
     for key, flag in flags.items():
         if flag is not None:
             merged[key] = Setting(key, flag, f"--{key.rpartition('.')[2].replace('_', '-')}")
-    config = _checked(merged)
+    config = _checked(_with_secrets(merged))
     return Settings(config, [merged.get(s.key, s) for s in _flat(msgspec.to_builtins(config))])
 
 
 def show_settings(settings: Settings, *, as_json: bool) -> None:
     """Print each setting with its origin, passwords left out; JSON is a list of objects."""
-    shown = [
-        setting._replace(value="***") if setting.key in SECRETS and setting.value else setting
-        for setting in settings.origins
-    ]
+    shown = [setting._replace(value=_shown(setting)) for setting in settings.origins]
     if as_json:
         print(msgspec.json.encode([setting._asdict() for setting in shown]).decode())
         return
@@ -130,16 +161,23 @@ def show_settings(settings: Settings, *, as_json: bool) -> None:
         print(f"{setting.key} = {value}  # {setting.origin}")
 
 
+def _shown(setting: Setting) -> object:
+    if setting.key == "bridge.sources" and isinstance(setting.value, list):
+        return [without_credentials(str(uri)) for uri in setting.value]
+    return "***" if setting.key in HIDDEN and setting.value else setting.value
+
+
 def _keys() -> list[str]:
-    """Every key as `table.key`; `servers` is free-form and stands alone."""
-    return [setting.key for setting in _flat(msgspec.to_builtins(Config()))]
+    """Every key as `table.key`; a free-form table stands alone, a secret may come in a file."""
+    keys = [setting.key for setting in _flat(msgspec.to_builtins(Config()))]
+    return keys + [f"{key}_file" for key in keys if key in SECRETS]
 
 
 def _flat(tree: Mapping[str, Mapping[str, object]], origin: str = "default") -> list[Setting]:
     flat = []
     for table, values in tree.items():
-        if table == "servers":
-            flat.append(Setting("servers", values, origin))
+        if table in FREE_FORM:
+            flat.append(Setting(table, values, origin))
             continue
         flat += [Setting(f"{table}.{key}", value, origin) for key, value in values.items()]
     return flat
@@ -169,15 +207,31 @@ def _from_file(file: Path) -> dict[str, Setting]:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
     """`PANO_BRIDGE_LISTEN` is `bridge.listen`; a list is split at blanks."""
     names = {f"PANO_{key.replace('.', '_').upper()}": key for key in _keys() if "." in key}
-    tables = tuple({name.split("_")[1] for name in names})
+    del names["PANO_KAFKA_OPTIONS"]
     settings = {}
     for name, text in environment.items():
         if name in names:
             value = text.split() if names[name] == "bridge.sources" else text
             settings[names[name]] = Setting(names[name], value, name)
-        elif name.startswith("PANO_") and name.split("_")[1] in tables:
+        elif name.startswith("PANO_") and not KUBERNETES.fullmatch(name):
             raise SettingError(f"{name}: unknown setting", _nearest(name, list(names)))
     return settings
+
+
+def _with_secrets(settings: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Read the secrets that stand in files."""
+    read = dict(settings)
+    for key in SECRETS:
+        named = read.pop(f"{key}_file", None)
+        if named is None:
+            continue
+        try:
+            secret = Path(str(named.value)).read_text().strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"{named.origin}: {named.value}: {error}"
+            raise SettingError(what, "name a file with the password in it") from error
+        read[key] = Setting(key, secret, named.origin)
+    return read
 
 
 def _nearest(word: str, known: list[str]) -> str:

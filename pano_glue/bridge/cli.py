@@ -22,22 +22,14 @@ class Form(StrEnum):
     json = "json"
 
 
-class Commit(StrEnum):
-    """When a position becomes durable."""
-
-    scrape = "scrape"
-    applied = "applied"
-
-
 def run(
     source: Annotated[
         list[str] | None,
         typer.Option(help="log:PATH, kafka://…, broker://…, ws://…, tshark:IFACE; several may be."),
     ] = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT of /metrics.")] = None,
-    state_dir: Annotated[Path | None, typer.Option(help="Where positions are kept.")] = None,
-    commit: Annotated[
-        Commit | None, typer.Option(help="Commit after a scrape, or when applied.")
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where the checkpoint is kept; `none`: nowhere.")
     ] = None,
     config: ConfigFile = None,
 ) -> None:
@@ -49,7 +41,6 @@ def run(
         "bridge.sources": source or None,
         "bridge.listen": listen,
         "bridge.state_dir": str(state_dir) if state_dir else None,
-        "bridge.commit": commit.value if commit else None,
     }
     run_bridge(lambda: load_settings(config, os.environ, flags))
 
@@ -76,9 +67,7 @@ def doctor(
 
 
 def top(
-    url: Annotated[
-        str, typer.Option(help="A bridge's page; /peek commits nothing.")
-    ] = "http://127.0.0.1:9102/peek",
+    url: Annotated[str, typer.Option(help="A bridge's page.")] = "http://127.0.0.1:15353/metrics",
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="One table.")] = False,  # noqa: FBT002 - a flag
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag

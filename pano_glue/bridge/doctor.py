@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from pano_glue.paths import find_zeek
+from pano_glue.pipeline.zeek_launch import find_tcmalloc
 
 # program: what it is for, and the Debian package that has it.
 PROGRAMS = {
@@ -69,6 +70,12 @@ def _host() -> list[Finding]:
         Finding("root", "eBPF, namespaces", "yes" if os.geteuid() == 0 else None, "use sudo"),
         Finding("libbpf", "pano-agent", find_library("bpf"), "apt-get install libbpf1"),
         Finding("zeek", "analysing packets", _zeek(), "see https://zeek.org/get-zeek"),
+        Finding(
+            "tcmalloc",
+            "Zeek with less CPU",
+            find_tcmalloc(),
+            "apt-get install libtcmalloc-minimal4",
+        ),
     ]
 
 

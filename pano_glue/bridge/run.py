@@ -1,95 +1,104 @@
-"""`pano-bridge run`: one thread per source, a page for scrapers, and a clean end."""
+"""`pano-bridge run`: one thread per source, checkpoints, pages, and a clean end."""
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import signal
-import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from pano_glue.bridge.basic_auth import BasicAuth
 from pano_glue.bridge.check import check_log
-from pano_glue.bridge.counting import Counting, Mark, Scrape
-from pano_glue.bridge.server import MetricsServer, load_certificates, tls_context
+from pano_glue.bridge.checkpoint import CheckpointFile
+from pano_glue.bridge.counting import Counting
+from pano_glue.bridge.pages import Pages
+from pano_glue.bridge.process import ProcessMetrics
+from pano_glue.bridge.server import Content, MetricsServer
+from pano_glue.bridge.tls import tls_context
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.sources import Source, SourceContext, open_source, parse_uri
 from pano_glue.sources.log import topic_of
+from pano_glue.state_dir import choose_state_dir, claim_state_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pano_glue.config import Config, Settings
 
+logger = logging.getLogger(__name__)
 STOP, RELOAD = "stop", "reload"
-DRAIN = 30.0  # seconds for the sources to hand over what can be read
+CHECKPOINT_SECONDS = 10.0  # at most between two, when something changed
+RELOADED = ("servers", "clients", "tls", "auth")
 
 
 class BridgeRun:
-    """A running bridge: reads, counts, serves and commits until it is told to stop."""
+    """A running bridge: reads, counts and serves until it is told to stop."""
 
     def __init__(self, config: Config) -> None:
-        """Open the sources and bind the address; nothing is read yet.
+        """Read the checkpoint, open the sources and bind the address; no record is read yet.
 
         Raises:
             SettingError: when a setting cannot be used.
+            PanoError: when the checkpoint cannot.
         """
         self._config = config
         self.counting = Counting(config)
         self.wake = SimpleQueue[str]()  # what signal handlers may write to
-        self._applied = config.bridge.commit == "applied"
-        self._failure: BaseException | None = None
-        self._commits = Lock()
-        self._committed: dict[str, Mark] = {}
-        state_dir = claim_state_dir(config.bridge.state_dir) if config.bridge.state_dir else None
-        fields = {topic: made.fields for topic, made in self.counting.protocols.items()}
-        context = SourceContext(state_dir, self.counting.ledger, config, fields)
+        self._failures: dict[str, BaseException] = {}
+        self._sources: dict[str, Source] = {}
+        state_dir = choose_state_dir(config.bridge.state_dir, "pano-bridge", os.environ)
+        if state_dir is not None:
+            claim_state_dir(state_dir)
+        file = CheckpointFile(state_dir) if state_dir is not None else None
+        self.pages = Pages(self.counting, file, self._checkpointed, ProcessMetrics().families)
         self._check_logs(config)
-        self._sources = {
-            source.name: source
-            for source in (open_source(uri, context) for uri in config.bridge.sources)
-        }
-        if not self._sources:
-            raise SettingError("no source", "name one: --source log:PATH (see docs/bridge.md)")
-        if len(self._sources) < len(config.bridge.sources):
-            raise SettingError("--source: the same source stands twice", "name each once")
-        self.tls = tls_context(config.tls)
+        self._open_sources(config)
         self.server = MetricsServer(
             config.bridge.listen,
-            lambda openmetrics: self.counting.scrape(openmetrics=openmetrics),
-            self._answered,
-            self.tls,
+            Content(self.pages.page, self._not_ready),
+            tls_context(config.tls),
+            BasicAuth(config.auth),
         )
 
     def serve(self, load: Callable[[], Settings]) -> None:
         """Read, count and serve until `wake` says STOP; then drain. RELOAD asks `load` again.
 
         Raises:
-            PanoError: when a source cannot go on.
+            PanoError: when no source can go on.
         """
+        self.pages.checkpoint()
         threads = [
             Thread(target=self._read, args=(source,), name=name, daemon=True)
             for name, source in self._sources.items()
         ]
-        Thread(target=self.server.serve_forever, name="metrics", daemon=True).start()
+        for target in (self.server.serve_forever, self._checkpoint_now_and_then):
+            Thread(target=target, daemon=True).start()
         for thread in threads:
             thread.start()
-        print(f"pano-bridge: serving {self.server.url}", file=sys.stderr, flush=True)
+        logger.info("serving %s", self.server.url)
         while self._awake() == RELOAD:
             self._reload(load)
+        self._end(threads)
+
+    def _end(self, threads: list[Thread]) -> None:
+        """Drain for as long as is allowed, then keep what was counted."""
+        deadline = time.monotonic() + self._config.bridge.stop_seconds
         for source in self._sources.values():
             source.stop()
         for thread in threads:
-            thread.join(DRAIN)
-        self.server.shutdown()
-        with self._commits:
-            for source in self._sources.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self.pages.checkpoint()
+        for source, thread in zip(self._sources.values(), threads, strict=True):
+            if not thread.is_alive():
                 source.close()
-        if self._failure is not None:
-            raise self._failure
+        self.server.shutdown()
+        if len(self._failures) == len(self._sources):
+            raise next(iter(self._failures.values()))
 
     def _awake(self) -> str:
         """Wait for a word in `wake`.
@@ -105,91 +114,89 @@ class BridgeRun:
         """Take over what can change while running, and say what cannot."""
         try:
             config = load().config
-            self.counting.rename_servers(config.servers)
-            if self.tls is not None and config.tls.cert:
-                load_certificates(self.tls, config.tls)
+            tls, auth = tls_context(config.tls), BasicAuth(config.auth)
+            self.counting.configure(config)
         except PanoError as error:
-            print(f"pano-bridge: not reloaded: {error}", file=sys.stderr)
+            logger.error("not reloaded: %s", error)  # noqa: TRY400 - the sentence is enough
             return
-        for table in ("bridge", "limits", "kafka", "websocket"):
-            if getattr(config, table) != getattr(self._config, table):
-                print(f"pano-bridge: [{table}] changes need a restart", file=sys.stderr)
-        print("pano-bridge: reloaded [servers] and the files of [tls]", file=sys.stderr)
+        if (tls is None) == (self.server.tls is None):
+            self.server.tls = tls
+        else:
+            logger.warning("turning HTTPS on or off needs a restart")
+        self.server.auth = auth
+        for table in config.__struct_fields__:
+            if table not in RELOADED and getattr(config, table) != getattr(self._config, table):
+                logger.warning("[%s] changes need a restart", table)
+        logger.info("reloaded %s", ", ".join(f"[{table}]" for table in RELOADED))
+
+    def _open_sources(self, config: Config) -> None:
+        fields = {topic: made.fields for topic, made in self.counting.protocols.items()}
+        positions = self.pages.positions
+        context = SourceContext(
+            self.counting.ledger, config, fields, positions, self._checkpoint_or_raise
+        )
+        for uri in config.bridge.sources:
+            source = open_source(uri, context)
+            if source.name in self._sources:
+                raise SettingError("--source: the same source stands twice", "name each once")
+            self._sources[source.name] = source
+        if not self._sources:
+            raise SettingError("no source", "name one: --source log:PATH (see docs/bridge.md)")
 
     def _check_logs(self, config: Config) -> None:
         for uri in map(parse_uri, config.bridge.sources):
             path = Path(uri.target)
             if uri.scheme == "log" and path.is_file():
                 topic = uri.options.get("topic") or topic_of(path)
-                check_log(path, topic, config.limits.line_bytes, self.counting.protocols)
+                with suppress(OSError):  # the source waits until it can be read
+                    check_log(path, topic, config.limits.line_bytes, self.counting.protocols)
 
     def _read(self, source: Source) -> None:
-        self.counting.ledger.open(source.name)
+        """Count one source to its end; whatever ends it ends no other."""
+        placed = source.name in self.pages.positions
         try:
             for batch in source.batches():
-                mark = self.counting.apply(source.name, batch)
-                if self._applied:
-                    self._commit(source, mark)
-        except BaseException as error:  # noqa: BLE001 - raised again by `serve`, with its traceback
-            self._failure = error
+                self.counting.apply(source.name, batch)
+                if not placed and batch.position is not None:
+                    placed = True  # where it began is known from now on, whatever happens
+                    self.pages.checkpoint()
+        except PanoError as error:
+            logger.error("%s: %s", source.name, error)  # noqa: TRY400 - the sentence is enough
+            self._failures[source.name] = error
+        except Exception as error:
+            logger.exception("%s: ended by an error of ours", source.name)
+            self._failures[source.name] = error
+        if len(self._failures) == len(self._sources):
             self.wake.put(STOP)
 
-    def _answered(self, scrape: Scrape) -> None:
-        if self._applied:
-            return
-        for name, mark in scrape.marks.items():
-            self._commit(self._sources[name], mark)
+    def _checkpoint_now_and_then(self) -> None:
+        while True:
+            time.sleep(CHECKPOINT_SECONDS)
+            self.pages.checkpoint()
 
-    def _commit(self, source: Source, mark: Mark) -> None:
-        """Make a mark durable, unless a newer one is."""
-        with self._commits:
-            before = self._committed.get(source.name)
-            if mark.position is None or (before and before.records >= mark.records):
-                return
-            try:
-                source.commit(mark.position)
-            except OSError as error:
-                self.counting.ledger.commit_failed(source.name)
-                print(
-                    f"pano-bridge: {source.name}: its position could not be stored: "
-                    f"{error.strerror}; trying again with the next scrape",
-                    file=sys.stderr,
-                )
-                return
-            self._committed[source.name] = mark
-        self.counting.committed(source.name, mark)
+    def _checkpoint_or_raise(self) -> None:
+        if not self.pages.checkpoint():
+            raise OSError("the checkpoint could not be written")
+
+    def _checkpointed(self, positions: Mapping[str, object]) -> None:
+        for name, source in self._sources.items():
+            if name in positions:
+                source.checkpointed(positions[name])
+
+    def _not_ready(self) -> str:
+        if self._failures:
+            return f"ended: {', '.join(self._failures)}"
+        return "" if self.pages.writable() else "the checkpoint cannot be written"
 
 
 def run_bridge(load: Callable[[], Settings]) -> None:
     """Run the bridge with the settings that `load` gives until SIGTERM or SIGINT.
 
     Raises:
-        PanoError: when a setting cannot be used or a source cannot go on.
+        PanoError: when a setting cannot be used or no source can go on.
     """
     bridge = BridgeRun(load().config)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: bridge.wake.put(STOP))
     signal.signal(signal.SIGHUP, lambda *_: bridge.wake.put(RELOAD))
     bridge.serve(load)
-
-
-def claim_state_dir(state_dir: str) -> Path:
-    """Make the state directory ours until we end.
-
-    Raises:
-        SettingError: when it cannot be written or another bridge has it.
-    """
-    folder = Path(state_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Left open, so that the lock ends with the process, however it ends.
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        cure = "name a folder that can be written"
-        raise SettingError(f"--state-dir {state_dir}: {error.strerror}", cure) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        cure = "stop it, or give each bridge a folder of its own"
-        raise SettingError(f"--state-dir {state_dir}: another bridge has it", cure) from error
-    return folder

@@ -43,7 +43,7 @@ class View(NamedTuple):
     clients: dict[str, int]
     distinct_clients: int
     distinct_names: int
-    lag_seconds: float
+    newest_record: float  # epoch seconds
 
 
 def top(url: str, interval: float, *, once: bool, as_json: bool) -> None:
@@ -78,7 +78,7 @@ def view(before: Samples, after: Samples, seconds: float) -> View:
         _most(after, "client", "pano_dns_top_clients_total"),
         after.sum("pano_dns_clients"),
         after.sum("pano_dns_names"),
-        max(map(float, after.by("source", "pano_bridge_lag_seconds").values()), default=0.0),
+        max(after.values("pano_bridge_newest_record_timestamp_seconds"), default=0.0),
     )
 
 
@@ -118,9 +118,13 @@ def _look(url: str) -> Samples:
         families = list(text_string_to_metric_families(page))
     except (URLError, OSError, ValueError) as error:
         raise PanoError(
-            f"--url {url}: {error}", "name the /peek page of a running bridge"
+            f"--url {url}: {error}", "name the /metrics page of a running bridge"
         ) from error
     return Samples(sample for family in families for sample in family.samples)
+
+
+def _age(newest: float) -> str:
+    return f"{max(0.0, time.time() - newest):.1f} s ago" if newest else "none yet"
 
 
 def _plain(view: View) -> list[dict[str, object]]:
@@ -150,6 +154,6 @@ def _screen(view: View) -> Group:
         values.add_row(*[text for cell in cells for text in cell])
     note = (
         f"5 minutes: {view.distinct_clients:,} clients, {view.distinct_names:,} names"
-        f" | lag {view.lag_seconds:.1f} s"
+        f" | newest record {_age(view.newest_record)}"
     )
     return Group(servers, values, note)

@@ -11,7 +11,7 @@ from pano_glue.protocols.pano_stats import PanoStats
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pano_glue.config import Limits
+    from pano_glue.config import Config
     from pano_glue.metrics.labels import Folds
 
 __all__ = ["TOPICS", "RecordProtocol", "Tally", "protocols"]
@@ -20,8 +20,8 @@ TOPICS = (Dns.topic, PanoStats.topic)
 
 
 def protocols(
-    limits: Limits, folds: Folds, clock: Callable[[], float]
+    config: Config, folds: Folds, clock: Callable[[], float]
 ) -> dict[str, RecordProtocol]:
     """Make every protocol, by the name of its log; `clock` gives epoch seconds."""
-    made: list[RecordProtocol] = [Dns(limits, folds, clock), PanoStats(folds)]
+    made: list[RecordProtocol] = [Dns(config, folds, clock), PanoStats(folds)]
     return {protocol.topic: protocol for protocol in made}

@@ -1,20 +1,35 @@
-"""JSON lines into typed records: fast for good ones, one by one where a line is bad."""
+"""Lines into typed records: fast for good ones, one by one where a line is bad or untidy."""
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from itertools import islice
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-Record = TypeVar("Record")
+from pano_glue.protocols.rows import RowDecoder, RowError, pieces
+from pano_glue.sources.lines import BYTE_ORDER_MARK, whole_lines
+from pano_glue.sources.tsv import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pano_glue.sources.tsv import Layout
+
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 # What msgspec raises for input that is no such record; RecursionError is deep nesting.
 BAD_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+SAMPLES = 10  # malformed lines of one batch that are kept to be shown
+SAMPLE_BYTES = 200
 
 
-def names_of(record: type[msgspec.Struct]) -> frozenset[str]:
-    """Give the names that a record's fields have in its log."""
-    return frozenset(field.encode_name for field in msgspec.structs.fields(record))
+class Sample(NamedTuple):
+    """The beginning of a malformed line, and why it is none."""
+
+    line: bytes
+    reason: str
 
 
 class Decoded(NamedTuple, Generic[Record]):
@@ -23,62 +38,155 @@ class Decoded(NamedTuple, Generic[Record]):
     records: list[Record]
     malformed: int = 0
     skipped: int = 0
+    samples: tuple[Sample, ...] = ()
+
+
+class OtherLogError(Exception):
+    """A record that says it is of another log."""
+
+
+def names_of(record: type[msgspec.Struct]) -> frozenset[str]:
+    """Give the names that a record's fields have in its log."""
+    return frozenset(field.encode_name for field in msgspec.structs.fields(record))
+
+
+def as_they_are(fields: dict[str, Any]) -> dict[str, Any]:
+    """Mend nothing."""
+    return fields
 
 
 class LineDecoder(Generic[Record]):
-    """Decodes the lines of one topic into `record`s, bare or tagged.
+    """Decodes the lines of one log into `record`s: JSON, bare or tagged, and rows of TSV.
 
-    Tagged is how the zeek-kafka plugin writes with `tag_json`: `{"dns": {…}}`.
+    Tagged is how the zeek-kafka plugin writes with `tag_json`, perhaps with constants of the site
+    beside: `{"dns": {…}, "SITE": "fra1"}`.
     """
 
-    def __init__(self, topic: str, record: type[Record]) -> None:
-        """Prepare decoders for `record`, a msgspec Struct."""
-        self._bare = msgspec.json.Decoder(record)
-        self._tagged = msgspec.json.Decoder(dict[str, msgspec.Raw])
-        self._topic = topic
+    def __init__(
+        self,
+        logs: tuple[str, ...],
+        record: type[Record],
+        row: type[Record],
+        mended: Callable[[dict[str, Any]], dict[str, Any]] = as_they_are,
+    ) -> None:
+        """Prepare for `record`, a msgspec Struct, or `row`, the same as an array, of `logs`.
 
-    def decode(self, lines: bytes) -> Decoded[Record]:
+        What `record` does not fit is tried again with its fields `mended`.
+        """
+        self._logs = logs
+        self._record = record
+        self._row = row
+        self._mended = mended
+        self._bare = msgspec.json.Decoder(record)
+        self._fields = msgspec.json.Decoder(dict[str, Any])
+        self._layout: Layout | None = None
+        self._rows: RowDecoder[Record] | RowError = RowError()
+
+    def decode(self, lines: bytes | Table) -> Decoded[Record]:
         """Decode whole lines; nothing in them raises."""
+        if isinstance(lines, Table):
+            return self._decode_table(lines)
         try:
             return Decoded(self._bare.decode_lines(lines))
         except BAD_LINE:
             return self._decode_singly(lines)
 
-    def why_not(self, line: bytes) -> str | None:
-        """Tell why a line is no such record; None when it is one."""
-        try:
-            self._bare.decode(line)
-        except BAD_LINE as error:
-            return None if self.decode(line).records else str(error)
-        return None
+    def why_not(self, lines: bytes | Table) -> str | None:
+        """Tell why the first of some lines is no record; None when there is a good one."""
+        decoded = self.decode(lines)
+        if decoded.records or not (decoded.malformed or decoded.skipped):
+            return None
+        return decoded.samples[0].reason if decoded.samples else "it is of another log"
 
     def _decode_singly(self, lines: bytes) -> Decoded[Record]:
         records: list[Record] = []
+        samples: list[Sample] = []
         malformed = skipped = 0
         for line in lines.split(b"\n"):
             try:
                 records.append(self._bare.decode(line))
-            except BAD_LINE:
+            except BAD_LINE as error:
                 if not line.strip():
                     continue
                 try:
-                    records.append(self._decode_tagged(line))
-                except BAD_LINE:
+                    records.append(self._untidy(line, error))
+                except BAD_LINE as reason:
                     malformed += 1
-                except KeyError:
+                    if len(samples) < SAMPLES:
+                        samples.append(Sample(line[:SAMPLE_BYTES], str(reason)))
+                except OtherLogError:
                     skipped += 1
-        return Decoded(records, malformed, skipped)
+        return Decoded(records, malformed, skipped, tuple(samples))
 
-    def _decode_tagged(self, line: bytes) -> Record:
-        """Decode a tagged record.
+    def _untidy(self, line: bytes, error: Exception) -> Record:
+        """Decode a line that is no bare record for `error`, perhaps one with a mark before it.
 
         Raises:
-            KeyError: when it carries another log's tag.
+            OtherLogError: when it says that it is of another log.
         """
-        tags = self._tagged.decode(line)
-        if len(tags) != 1:
-            raise msgspec.DecodeError("neither bare nor tagged")
-        ((tag, raw),) = tags.items()
-        if tag != self._topic and bytes(raw)[:1] == b"{":
-            raise KeyError(tag)
-        return self._bare.decode(raw)
+        try:
+            fields = self._fields.decode(line.removeprefix(BYTE_ORDER_MARK))
+        except msgspec.DecodeError:
+            raise error from None
+        tags = [tag for tag, value in fields.items() if isinstance(value, dict)]
+        ours = [tag for tag in tags if tag in self._logs]
+        if ours:
+            fields = fields[ours[0]]
+        elif tags and "ts" not in fields:
+            raise OtherLogError
+        path = fields.get("_path")
+        if isinstance(path, str) and path not in self._logs:
+            raise OtherLogError
+        return msgspec.convert(self._mended(fields), self._record)
+
+    def _decode_table(self, table: Table) -> Decoded[Record]:
+        rows = self._rows_of(table.layout)
+        if isinstance(rows, RowError):
+            return self._refused(table, str(rows))
+        records: list[Record] = []
+        malformed = skipped = 0
+        samples: tuple[Sample, ...] = ()
+        for piece in pieces(table.rows):
+            try:
+                records += rows.records(piece)
+            except ValueError:
+                single = self._decode_rows_singly(rows, table._replace(rows=piece))
+                records += single.records
+                malformed += single.malformed
+                skipped += single.skipped
+                samples += single.samples
+        return Decoded(records, malformed, skipped, samples[:SAMPLES])
+
+    def _decode_rows_singly(self, rows: RowDecoder[Record], table: Table) -> Decoded[Record]:
+        """Decode rows of which one is bad; what is no record is mended as JSON is."""
+        records: list[Record] = []
+        samples: list[Sample] = []
+        malformed = skipped = 0
+        for row in whole_lines(table.rows):
+            try:
+                records += rows.records(row)
+            except ValueError as error:
+                single = self._decode_singly(table._replace(rows=row).json_lines())
+                records += single.records
+                skipped += single.skipped
+                if single.malformed:
+                    malformed += 1
+                    samples.append(Sample(row[:SAMPLE_BYTES], str(error)))
+        return Decoded(records, malformed, skipped, tuple(samples[:SAMPLES]))
+
+    def _rows_of(self, layout: Layout) -> RowDecoder[Record] | RowError:
+        if layout is not self._layout:
+            self._layout = layout
+            try:
+                self._rows = RowDecoder(layout, self._row)
+            except RowError as error:
+                self._rows = error
+        return self._rows
+
+    def _refused(self, table: Table, reason: str) -> Decoded[Record]:
+        """Count rows whose header is of another log, or of none."""
+        rows = [row for row in table.rows.split(b"\n") if row.strip()]
+        if table.layout.path and PurePath(table.layout.path).name not in self._logs:
+            return Decoded([], skipped=len(rows))
+        samples = tuple(Sample(row[:SAMPLE_BYTES], reason) for row in islice(rows, SAMPLES))
+        return Decoded([], len(rows), samples=samples)

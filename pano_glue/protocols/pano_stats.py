@@ -8,14 +8,17 @@ import msgspec
 from msgspec import Meta
 
 from pano_glue.metrics.counters import Counters
+from pano_glue.metrics.metric import thawed
 from pano_glue.protocols.base import Tally
 from pano_glue.protocols.lines import LineDecoder, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pano_glue.metrics.family import Family
+    from pano_glue.config import Config
     from pano_glue.metrics.labels import Folds
+    from pano_glue.metrics.metric import Birth, Metric, Part
+    from pano_glue.sources.tsv import Table
 
 Total = Annotated[int, Meta(ge=0)]
 
@@ -44,6 +47,15 @@ class StatsRecord(msgspec.Struct):
     continued_replies: Total = 0
     evicted: Total = 0
     vetoed: Total = 0
+    unreachable: Total = 0
+    copies: Total = 0
+    partial_messages: Total = 0
+    not_dns: Total = 0
+    evicted_replies: Total = 0
+
+
+class StatsRow(StatsRecord, array_like=True):
+    """The same from a TSV log."""
 
 
 # metric: meaning, labels beyond `sensor`, and the field of each label value.
@@ -62,16 +74,30 @@ METRICS: dict[str, tuple[str, str, dict[str, str]]] = {
             "response": "dns_responses",
             "other_opcode": "other_opcodes",
             "malformed": "malformed",
+            "partial": "partial_messages",
+            "not_dns": "not_dns",
         },
     ),
     "transactions": (
         "Transactions finished, by outcome.",
         "outcome",
-        {"answered": "answered", "timeout": "timeouts", "late": "late", "orphan": "orphans"},
+        {
+            "answered": "answered",
+            "timeout": "timeouts",
+            "unreachable": "unreachable",
+            "late": "late",
+            "orphan": "orphans",
+        },
     ),
     "retransmits": ("Queries seen again before their reply.", "", {"": "retransmits"}),
     "duplicate_replies": ("Replies seen again.", "", {"": "duplicate_replies"}),
     "continued_replies": ("Further messages of zone transfers.", "", {"": "continued_replies"}),
+    "copies": ("Packets seen twice, in no other count.", "", {"": "copies"}),
+    "evicted_replies": (
+        "Orphans before their time, for want of room.",
+        "",
+        {"": "evicted_replies"},
+    ),
     "evicted": ("Timeouts before their time, for want of room.", "", {"": "evicted"}),
     "vetoed": ("Transactions that a hook kept out of the log.", "", {"": "vetoed"}),
     "records": ("Records written to dns.log.", "", {"": "records_logged"}),
@@ -79,16 +105,47 @@ METRICS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
+TOTALS = [field for _, _, fields in METRICS.values() for field in fields.values()]
+
+
+class NewestRows:
+    """The newest totals of each sensor, to tell what a row adds to those before it."""
+
+    name = "pano_stats_rows"
+
+    def __init__(self) -> None:
+        """Begin without rows."""
+        self.rows: dict[str, dict[str, int]] = {}
+
+    def added(self, sensor: str, row: dict[str, int]) -> dict[str, int]:
+        """Tell what `row` adds; a total below the last one is of a Zeek that began anew, at 0."""
+        before = self.rows.get(sensor, {})
+        self.rows[sensor] = row
+        if any(total < before.get(field, 0) for field, total in row.items()):
+            return row
+        return {field: total - before.get(field, 0) for field, total in row.items()}
+
+    def freeze(self, birth: Birth) -> dict[str, dict[str, int]]:  # noqa: ARG002 - no series
+        """See `metric.Part`; rows are never changed in place."""
+        return self.rows.copy()
+
+    def thaw(self, state: msgspec.Raw) -> bool:
+        """See `metric.Part`."""
+        self.rows = thawed(state, dict[str, dict[str, int]])
+        return True
+
+
 class PanoStats:
-    """Shows the newest totals of each sensor; a sensor's restart resets its counters."""
+    """Adds up what the rows of each sensor tell, over any number of its Zeek's lives."""
 
     topic = "pano_stats"
     fields = names_of(StatsRecord)
 
     def __init__(self, folds: Folds) -> None:
         """Begin without sensors; `folds` bounds their number."""
-        self._decoder = LineDecoder(self.topic, StatsRecord)
+        self._decoder = LineDecoder((self.topic,), StatsRecord, StatsRow)
         self._folds = folds
+        self._newest = NewestRows()
         self._pending = Counters(
             "pano_zeek_pending", "Queries waiting for a reply.", ("sensor",), "gauge"
         )
@@ -97,25 +154,36 @@ class PanoStats:
             for name, (meaning, label, _) in METRICS.items()
         }
 
-    def count(self, lines: bytes) -> Tally:
-        """Take over the totals of whole JSON lines; nothing in them raises."""
-        records, malformed, skipped = self._decoder.decode(lines)
+    def count(self, lines: bytes | Table) -> Tally:
+        """Take over the totals of whole lines; nothing in them raises."""
+        records, malformed, skipped, samples = self._decoder.decode(lines)
         for record in records:
             sensor = self._folds.sensor(record.sensor, 1)
             self._pending.set((sensor,), record.pending)
+            totals = {field: getattr(record, field) for field in TOTALS}
+            added = self._newest.added(sensor, totals)
             for name, (_, label, fields) in METRICS.items():
                 for value, total in fields.items():
                     key = (sensor, value) if label else (sensor,)
-                    self._totals[name].set(key, getattr(record, total))
+                    self._totals[name].add(key, added[total])
         newest = records[-1].ts if records else None
-        return Tally(len(records), malformed, skipped, newest)
+        return Tally(len(records), malformed, skipped, newest, samples)
 
-    def why_not(self, line: bytes) -> str | None:
-        """Tell why a line is none of its records; None when it is one."""
-        return self._decoder.why_not(line)
+    def why_not(self, lines: bytes | Table) -> str | None:
+        """Tell why the first of some lines is none of its records; None when one of them is."""
+        return self._decoder.why_not(lines)
 
-    def families(self) -> Iterator[Family]:
-        """Write the metrics as they are now."""
-        for totals in self._totals.values():
-            yield totals.family()
-        yield self._pending.family()
+    def configure(self, config: Config) -> None:
+        """Nothing can change."""
+
+    def settle(self) -> None:
+        """Nothing waits."""
+
+    def metrics(self) -> Iterator[Metric]:
+        """Give what a page shows."""
+        yield from self._totals.values()
+        yield self._pending
+
+    def parts(self) -> tuple[Part, ...]:
+        """Give the newest row of each sensor."""
+        return (self._newest,)

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 from pano_glue.errors import SettingError
-from pano_glue.sources.base import Batch, Ledger, Source, SourceContext, SourceUri
+from pano_glue.sources.base import (
+    Batch,
+    Ledger,
+    Source,
+    SourceContext,
+    SourceUri,
+    without_credentials,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +43,7 @@ def parse_uri(text: str) -> SourceUri:
         SettingError: when the scheme is unknown, the target empty or an option given twice.
     """
     scheme, colon, rest = text.partition(":")
+    text = without_credentials(text)  # in errors
     if not colon or scheme not in SCHEMES:
         known = ", ".join(f"{name}:" for name in SCHEMES)
         raise SettingError(f"--source {text}: no such kind of source", f"begin with one of {known}")

@@ -1,0 +1,122 @@
+"""The metrics of DNS that have fixed labels, and what each batch of records adds to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pano_glue.metrics.counters import Counters
+from pano_glue.metrics.histograms import Histograms
+from pano_glue.metrics.labels import OTHER
+from pano_glue.protocols.dns_names import QTYPES, RCODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pano_glue.metrics.metric import Metric
+    from pano_glue.protocols.dns_columns import Columns
+
+LABELS = ("sensor", "server", "proto")
+# CoreDNS's buckets (plugin/metrics), with two finer ones below.
+RTT_BOUNDS = [62.5e-6 * 2**i for i in range(18)]
+# Near CoreDNS's, with the limits that matter: 512 without EDNS (RFC 1035, section 4.2.1), 1232 that
+# avoids fragments (DNS Flag Day 2020), 4096 that older resolvers offer.
+SIZE_BOUNDS = (64, 128, 256, 512, 1024, 1232, 1452, 2048, 4096, 8192, 16384, 32768, 65535)
+QUERIES = ("answered", "timeout", "unreachable")
+RESPONSES = ("answered", "late", "orphan")
+USUAL_RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
+
+Labels = tuple[str, str, str]
+
+
+class DnsMetrics:
+    """Counters and histograms by sensor, server and protocol."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        prefix = "pano_dns_"
+        self._queries = Counters(
+            prefix + "queries", "DNS queries, retransmissions merged.", (*LABELS, "qtype")
+        )
+        self._responses = Counters(
+            prefix + "responses",
+            "DNS responses, by query type and return code.",
+            (*LABELS, "qtype", "rcode"),
+        )
+        self._by_outcome = {
+            "timeout": Counters(prefix + "timeouts", "Queries without a reply in time.", LABELS),
+            "late": Counters(
+                prefix + "late_responses", "Responses after their timeout was counted.", LABELS
+            ),
+            "orphan": Counters(
+                prefix + "orphan_responses", "Responses whose query was never seen.", LABELS
+            ),
+            "unreachable": Counters(
+                prefix + "unreachable", "Queries that an ICMP error answered.", LABELS
+            ),
+        }
+        self._retransmits = Counters(prefix + "retransmits", "Queries sent again.", LABELS)
+        self._truncated = Counters(prefix + "truncated", "Responses with the TC bit.", LABELS)
+        self._rtt = Histograms(
+            prefix + "rtt_seconds",
+            "First query packet to first reply packet.",
+            (*LABELS, "result"),
+            RTT_BOUNDS,
+        )
+        self._query_bytes = Histograms(
+            prefix + "query_bytes", "Length of queries.", LABELS, SIZE_BOUNDS
+        )
+        self._reply_bytes = Histograms(
+            prefix + "response_bytes", "Length of responses.", LABELS, SIZE_BOUNDS
+        )
+
+    def metrics(self) -> Iterator[Metric]:
+        """Give what a page shows."""
+        yield from self._all()
+
+    def add(self, labels: Labels, outcome: str, columns: Columns, now: float) -> None:
+        """Count records of one outcome; exemplars are of the hour before `now`."""
+        self._open(labels)
+        if outcome in QUERIES:
+            self._add_queries(labels, columns)
+        if outcome in RESPONSES:
+            self._add_responses(labels, columns, now)
+        if outcome in self._by_outcome:
+            self._by_outcome[outcome].add(labels, columns.records)
+
+    def forget(self, sensor: str, server: str) -> None:
+        """Let the series of a server go."""
+        for metric in self._all():
+            for key in [key for key in metric.values if key[:2] == (sensor, server)]:
+                metric.forget(key)
+
+    def _all(self) -> Iterator[Counters | Histograms]:
+        yield from (self._queries, self._responses, *self._by_outcome.values())
+        yield from (self._retransmits, self._truncated)
+        yield from (self._rtt, self._query_bytes, self._reply_bytes)
+
+    def _open(self, labels: Labels) -> None:
+        """Show what a server may do wrong before it does, so that its first time is seen."""
+        for counters in (*self._by_outcome.values(), self._retransmits, self._truncated):
+            counters.open((labels,))
+
+    def _add_queries(self, labels: Labels, columns: Columns) -> None:
+        for qtype, count in columns.qtypes().items():
+            name = QTYPES.get(qtype, OTHER)
+            self._queries.add((*labels, name), count)
+            self._responses.open((*labels, name, rcode) for rcode in USUAL_RCODES)
+        if columns.retransmits:
+            self._retransmits.add(labels, columns.retransmits)
+        self._query_bytes.add_sorted(labels, columns.query_bytes())
+
+    def _add_responses(self, labels: Labels, columns: Columns, now: float) -> None:
+        for (qtype, rcode), count in columns.answers().items():
+            names = (QTYPES.get(qtype, OTHER), RCODES.get(rcode, OTHER))
+            self._responses.add((*labels, *names), count)
+        if columns.truncated:
+            self._truncated.add(labels, columns.truncated)
+        self._reply_bytes.add_sorted(labels, columns.reply_bytes())
+        for result, rtts in columns.rtts().items():
+            key = (*labels, result)
+            self._rtt.add_sorted(key, rtts)
+            for exemplar in columns.exemplars(result):
+                self._rtt.exemplify(key, exemplar, now)
