@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 servers=(nsd prometheus)
 programs=(python3 python3-venv make git clang clang-format libbpf-dev libbpf1 linux-libc-dev
-  bpftool iproute2 procps util-linux dnsperf tshark tcpdump ethtool)
+  bpftool iproute2 strace curl procps util-linux dnsperf tshark tcpdump ethtool
+  libtcmalloc-minimal4)
 kafka=(default-jre-headless maven) # the tests start a real Kafka
 
 is_missing() { ! dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
