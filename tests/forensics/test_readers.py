@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CASES = Path(__file__).parent / "cases"
-# From /work/shared/cases/README.md: how many records each file holds.
+# How many records each file holds.
 WHOLE = {
     "bom-json": 3,
     "bom-tsv": 3,
