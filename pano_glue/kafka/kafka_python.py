@@ -73,6 +73,7 @@ class KafkaPythonConsumer:
     def poll(self, seconds: float) -> Sequence[Fetched]:
         """See `client.Consumer`."""
         with self._translated():
+            self._finish_joining()
             polled = self._consumer.poll(timeout_ms=int(seconds * 1000))
             self._listener.serve()
         if not polled:
@@ -153,6 +154,17 @@ class KafkaPythonConsumer:
         self._listener.leave()
         self._reason.close()
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
+
+    def _finish_joining(self) -> None:
+        """Have the library end a rejoin that it forgot (3.0.12), without which it reads no more.
+
+        A leader that joins again because a topic came or grew has new metadata as soon as it has
+        assigned. When a poll ends just then, the next one sees no reason to join, and the answer
+        that is on its way is heard by nobody: no partitions, no heartbeats.
+        """
+        group = self._consumer._coordinator  # noqa: SLF001 - there is no other way to it
+        if group.rebalance_in_progress() and not group.need_rejoin():
+            group.request_rejoin()
 
     def _ends(self) -> list[Fetched]:
         """Tell how far there is nothing to read: marks and aborted messages are passed by."""

@@ -20,7 +20,7 @@ global: {{scrape_interval: {interval}s, scrape_timeout: {interval}s}}
 scrape_configs:
   - job_name: bridge
     sample_limit: {limit}
-    static_configs: [{{targets: ["{target}"]}}]
+    static_configs: [{{targets: {targets}}}]
 """
 Series = tuple[str, frozenset[tuple[str, str]]]
 ADDED = {"__name__", "instance", "job"}  # labels that are not the page's
@@ -29,10 +29,10 @@ ADDED = {"__name__", "instance", "job"}  # labels that are not the page's
 class Prometheus:
     """Debian's Prometheus, with its data in a folder that outlives it."""
 
-    def __init__(self, program: str, folder: Path, target: str, interval: int) -> None:
-        """Prepare to scrape `target` every `interval` seconds."""
+    def __init__(self, program: str, folder: Path, targets: list[str], interval: int) -> None:
+        """Prepare to scrape `targets` every `interval` seconds."""
         self._folder = folder
-        self._target = target
+        self.targets = targets
         self._interval = interval
         folder.mkdir()
         self.address = f"127.0.0.1:{free_port()}"
@@ -48,7 +48,7 @@ class Prometheus:
     def start(self, limit: int = 0) -> None:
         """Start on the old data; pages of more than `limit` samples are refused (0: none)."""
         (self._folder / "prometheus.yml").write_text(
-            CONFIG.format(target=self._target, interval=self._interval, limit=limit)
+            CONFIG.format(targets=json.dumps(self.targets), interval=self._interval, limit=limit)
         )
         self._process = subprocess.Popen(self._command)
         wait_until(self._answers, "Prometheus answers")

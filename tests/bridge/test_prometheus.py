@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-RESTARTS = int(os.environ.get("RESTARTS", "8"))
+RESTARTS = int(os.environ.get("RESTARTS", "6"))
 BURST = 10_000
 COUNTERS = '{__name__=~"pano_(dns_|bridge_records|bridge_lost).*(_total|_count|_bucket)"}'
 
@@ -70,8 +70,8 @@ def test_every_prometheus_has_every_record(tmp_path: Path, require: Callable[[st
     draw = random.Random(5)  # noqa: S311 - the same each time
     program, curl = require("prometheus"), require("curl")
     port = free_port()
-    often = Prometheus(program, tmp_path / "often", f"127.0.0.1:{port}", 1)
-    seldom = Prometheus(program, tmp_path / "seldom", f"[::1]:{port}", 5)
+    often = Prometheus(program, tmp_path / "often", [f"127.0.0.1:{port}"], 1)
+    seldom = Prometheus(program, tmp_path / "seldom", [f"[::1]:{port}"], 5)
     (tmp_path / "logs").mkdir()
     writer = Writer(tmp_path / "logs" / "dns.log", draw)
     source = f"log:{tmp_path / 'logs' / 'dns.log'}?from=beginning"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PARTITIONS = 8
-SESSION_SECONDS = 15.0  # of the group: shorter than by default, so that rounds are
+SESSION_SECONDS = 6.0  # of the group: shorter than by default, so that rounds are
 SCRAPE_SECONDS = 0.3
 SETTLE_SECONDS = 120.0
 STILL_SCRAPES = 10  # the sum must stay for so many scrapes
