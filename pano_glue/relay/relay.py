@@ -130,6 +130,7 @@ class Relay:
             else:
                 self._refuse(failure)
 
+        self.window.sending()
         backoff = Backoff(self._ended)
         while not self._ended.is_set() and self._producer is not None:
             try:
@@ -161,7 +162,9 @@ class Relay:
         size is halved until it is taken, when everything else on its way has been answered.
         """
         with self._sending:
-            while self.window.bytes and not self._ended.is_set() and self._producer is not None:
+            while self._producer is not None and self.window.unanswered:
+                if self._ended.is_set():
+                    return
                 self._producer.serve(SERVE_SECONDS)
             largest = max(len(message.value) for _, message in self._large)
             self._most = min(self._most, largest) // 2

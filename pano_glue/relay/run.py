@@ -21,7 +21,9 @@ from pano_glue.bridge.tls import tls_context
 from pano_glue.errors import PanoError, SettingError
 from pano_glue.kafka.address import parse_address
 from pano_glue.kafka.client import open_library
-from pano_glue.metrics.labels import Folds, Networks
+from pano_glue.metrics.labels import Folds
+from pano_glue.metrics.networks import Networks
+from pano_glue.metrics.roles import Roles
 from pano_glue.relay.counts import RelayCounts
 from pano_glue.relay.relay import Relay
 from pano_glue.sources import SourceContext, open_source
@@ -53,7 +55,7 @@ class RelayRun:
         self.told = SimpleQueue[PanoError | Exception | None]()  # a relay's end, or a signal's None
         self.stopping = Event()
         open_producer, topic = _target(config, to)
-        folds = Folds(config.limits, Networks({}, "[servers]"), time.time)
+        folds = Folds(config.limits, Networks({}, "[servers]"), Roles(()), time.time)
         self._counts = RelayCounts(folds)
         state_dir = choose_state_dir(config.bridge.state_dir, "pano-relay", os.environ)
         if state_dir is not None:

@@ -32,7 +32,8 @@ class Window:
         self._most = most
         self._batches: deque[Sent] = deque()
         self._changed = Condition()
-        self.bytes = 0
+        self.bytes = 0  # with what has room and is about to be sent
+        self.unanswered = 0  # messages that Kafka has
         self.changes = 0
 
     @property
@@ -64,10 +65,16 @@ class Window:
             batch.waiting += 1
         return True
 
+    def sending(self) -> None:
+        """Take note that a message goes to Kafka now."""
+        with self._changed:
+            self.unanswered += 1
+
     def delivered(self, batch: Sent, size: int) -> None:
         """Take note that a message of `batch` is in Kafka."""
         with self._changed:
             self.bytes -= size
+            self.unanswered -= 1
             batch.waiting -= 1
             self.changes += 1
             self._changed.notify_all()
@@ -76,6 +83,7 @@ class Window:
         """Take note that a message came back: it is not on its way, and its batch waits for it."""
         with self._changed:
             self.bytes -= size
+            self.unanswered -= 1
             self._changed.notify_all()
 
     def divide(self, batch: Sent, sizes: list[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from threading import Event, Thread
+from threading import Event, Lock, Thread, current_thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,3 +193,40 @@ def test_messages_that_are_too_large_are_sent_again_in_parts() -> None:
     confirmed = relay.window.confirmed()
     assert [sent.position for sent in confirmed] == [1, 2, 3, 4, 5]
     assert sum(sent.records["dns"] for sent in confirmed) == 10_000
+
+
+class Turns:
+    """A lock that whoever sends waits for until the other has it, from its second message on."""
+
+    def __init__(self) -> None:
+        """Let the first who comes send its first message."""
+        self._lock = Lock()
+        self._sender = ""
+        self._served = Event()
+
+    def __enter__(self) -> None:
+        """Take it in turn."""
+        name = current_thread().name
+        if name == self._sender:
+            self._served.wait(10)
+        self._sender = self._sender or name
+        self._lock.acquire()
+        if name != self._sender:
+            self._served.set()
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self._lock.release()
+
+
+def test_what_is_about_to_be_sent_holds_nobody_up() -> None:
+    def open_producer(_: int) -> FakeProducer:
+        return FakeProducer(TooLargeError("too large"), 3000)
+
+    relay = Relay(EndlessSource(3), open_producer, None)
+    relay._sending = Turns()  # type: ignore[assignment] # noqa: SLF001 - the order that hurts
+    running = Thread(target=relay.run, daemon=True)
+    running.start()
+    running.join(60)
+    assert not running.is_alive()
+    assert [sent.position for sent in relay.window.confirmed()] == [1, 2, 3]
