@@ -79,14 +79,10 @@ function remove_oldest(path: string)
 	system(fmt("(%s) 2>/dev/null", todo));
 	}
 
-# At its end Zeek rotates too: then the log gets its name back, and the next start puts it aside.
+# At its end Zeek rotates too, and what is logged after that begins a new file of the log's name:
+# so nothing here may take that name.
 function rotated(info: Log::RotationInfo): bool
 	{
-	local current = log_file(info$path);
-
-	if ( info$terminating && file_size(current) < 0 )
-		return rename(info$fname, current);
-
 	remove_oldest(info$path);
 	return T;
 	}

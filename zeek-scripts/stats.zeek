@@ -4,6 +4,7 @@
 @load ./logs
 @load ./main
 @load ./pending
+@load ./process
 
 module PANO;
 
@@ -72,6 +73,16 @@ export {
 		records_logged: count &log;
 		## Batches published over Broker or WebSocket.
 		batches_sent: count &log;
+		## When this process started, by the clock. With *pid* it tells two of one name apart.
+		started: time &log;
+		## The process's number.
+		pid: count &log;
+		## Memory that the process occupies now.
+		memory_bytes: count &log;
+		## How far the last packet is behind the clock; absent for a capture from a file.
+		lag: interval &log &optional;
+		## :zeek:see:`PANO::addresses`; absent when they are not known.
+		addresses: vector of addr &log &optional;
 	};
 
 	## Raised for each row that is logged.
@@ -93,7 +104,7 @@ function write_stats()
 	{
 	local net = get_net_stats();
 
-	Log::write(STATS_LOG, Stats($ts=network_time(), $sensor=sensor,
+	local row = Stats($ts=network_time(), $sensor=sensor,
 	    $packets_received=net$pkts_recvd, $packets_dropped=net$pkts_dropped,
 	    $bytes_received=net$bytes_recvd, $dns_queries=totals$queries,
 	    $dns_responses=totals$responses, $answered=totals$answered,
@@ -107,7 +118,16 @@ function write_stats()
 	    $malformed=totals$malformed, $pending=waiting(),
 	    $evicted=totals$evicted, $evicted_replies=totals$evicted_replies,
 	    $vetoed=totals$vetoed, $records_logged=totals$logged,
-	    $batches_sent=totals$batches));
+	    $batches_sent=totals$batches, $started=get_proc_stats()$start_time,
+	    $pid=getpid(), $memory_bytes=resident_bytes());
+
+	if ( reading_live_traffic() )
+		row$lag = current_time() - network_time();
+
+	if ( |addresses| > 0 )
+		row$addresses = addresses;
+
+	Log::write(STATS_LOG, row);
 	}
 
 event stats_due()

@@ -102,9 +102,9 @@ class ZeekCluster:
 
     def log(self, name: str) -> list[Any]:
         """Return a log's records; only the logger writes any."""
-        assert {path.parent.name for path in self.folder.glob("*/dns.log")} <= {"logger"}
-        path = self.folder / "logger" / name
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        assert {path.parent.name for path in self.folder.glob("*/dns*.log")} <= {"logger"}
+        paths = (self.folder / "logger").glob(name.replace(".", "*."))  # rotated at the end
+        return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
 
 @pytest.fixture(params=sorted(BACKENDS))

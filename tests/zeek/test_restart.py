@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,7 +57,13 @@ class Sensor:
         argv = [self._zeek, "-b", "-C", str(shared_folder("zeek-scripts")), "-i", "lo", *settings]
         self._starts += 1
         name = f"zeek{self._starts}"
-        self.child = Child(name, self.network.enter(argv), self._folder, cwd=self.logs)
+        self.child = Child(
+            name,
+            self.network.enter(argv),
+            self._folder,
+            cwd=self.logs,
+            environment=os.environ | {"PANO_ADDRESSES": "192.0.2.7 2001:db8::7"},
+        )
         self.child.wait_until(lambda: "listening on" in self.child.output(), "word that it listens")
         return self.child
 
@@ -67,11 +73,17 @@ class Sensor:
         self.network.run(sys.executable, "-c", ASK, str(count))
         assert wait_for(lambda: len(self.records()) == before + count, SECONDS)
 
-    def records(self) -> list[str]:
-        """Return the lines of all logs, the oldest first."""
-        paths = sorted(self.logs.glob("dns*.log"), key=lambda path: path.stat().st_mtime)
+    def records(self, log: str = "dns") -> list[str]:
+        """Return the lines of all files of a log, the oldest first."""
+        paths = sorted(self.logs.glob(f"{log}*.log"), key=lambda path: path.stat().st_mtime)
         lines = [line for path in paths for line in path.read_text().splitlines(keepends=True)]
         return [line for line in lines if line.endswith("\n")]
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the last row of pano_stats."""
+        row = json.loads(self.records("pano_stats")[-1])
+        assert isinstance(row, dict)
+        return row
 
     def kill(self) -> None:
         """Let Zeek have no chance to do anything more."""
@@ -104,12 +116,30 @@ def test_a_killed_zeek_leaves_its_records_to_the_next(sensor: Sensor) -> None:
     assert all(put_aside.fullmatch(name) for name in names[:-1])
 
 
-def test_an_orderly_end_leaves_dns_log_and_the_next_start_keeps_it(sensor: Sensor) -> None:
+def test_an_orderly_end_keeps_every_row(sensor: Sensor) -> None:
+    def rows() -> int:
+        return len(sensor.records("pano_stats"))
+
+    sensor.child.stop()
+    for life in range(1, 4):
+        sensor.start("PANO::stats_interval=0.1sec")
+        assert wait_for(lambda life=life: rows() > 10 * life, SECONDS)  # type: ignore[misc]
+        before = rows()
+        sensor.child.stop()
+        assert rows() >= before
+
+
+def test_an_orderly_end_leaves_its_records_and_the_next_start_keeps_them(sensor: Sensor) -> None:
     sensor.ask(10)
     sensor.child.stop()
-    assert (sensor.logs / "dns.log").read_text().count("\n") == 10
-    rows = (sensor.logs / "pano_stats.log").read_text().splitlines()
-    assert json.loads(rows[-1])["records_logged"] == 10
+    assert len(sensor.records()) == 10
+    last = sensor.ledger()
+    assert last["records_logged"] == 10
+    assert last["pid"] == sensor.child.pid
+    assert time.time() - 600 < last["started"] <= last["ts"]
+    assert 10e6 < last["memory_bytes"] < 1e9
+    assert 0 <= last["lag"] < SECONDS
+    assert last["addresses"] == ["192.0.2.7", "2001:db8::7"]
     sensor.start()
     sensor.ask(5)
     assert len(sensor.records()) == 15
