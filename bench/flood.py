@@ -21,7 +21,7 @@ from pano_glue.bridge.checkpoint import CheckpointFile
 from pano_glue.bridge.counting import Counting
 from pano_glue.bridge.pages import Pages
 from pano_glue.bridge.scrapers import Visit
-from pano_glue.config import Config
+from pano_glue.config import Config, Local
 from pano_glue.sources import Batch
 
 if TYPE_CHECKING:
@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 
 BATCH = 500  # records of about 350 octets: what a block of a log holds
 PAGES = 50  # scrapes during the run
+# Four of five are asked of servers of this site, one is asked of others; 20 groups of clients.
+EVERYTHING = Config(
+    local=Local(["2001:db8::/32"]), clients={f"10.{n}.0.0/16": f"group {n}" for n in range(20)}
+)
 LINE = (
-    '{"ts":1700000000.1,"uid":"C4J4Th3PJpwUYZZ6gc","id.orig_h":"10.%d.%d.%d","id.orig_p":5,'
-    '"id.resp_h":"2001:db8:%x:%x::53","id.resp_p":53,"proto":"udp","trans_id":7,"rtt":0.001,'
+    '{"ts":1700000000.1,"uid":"C4J4Th3PJpwUYZZ6gc","id.orig_h":"%s","id.orig_p":5,'
+    '"id.resp_h":"2001:%s:%x:%x::53","id.resp_p":53,"proto":"udp","trans_id":7,"rtt":0.001,'
     '"query":"n%d.zone%d.example%d.com","qclass":1,"qtype":1,"rcode":0,"AA":false,"TC":false,'
     '"RD":true,"RA":true,"Z":0,"rejected":false,"outcome":"answered","retransmits":0,'
     '"query_bytes":40,"reply_bytes":80,"sensor":"s%d"}\n'
@@ -44,9 +48,11 @@ def batches(records: int, servers: int, sensors: int) -> Iterator[bytes]:
         lines = []
         for n in range(start, min(start + BATCH, records)):
             server = n % servers
-            client = (n >> 16 & 255, n >> 8 & 255, n & 255)
+            client, site = f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}", "db8"
+            if n // sensors % 5 == 0:
+                client, site = "2001:db8::1", "db9"
             name = (n, n // 7, n // 3)
-            lines.append(LINE % (*client, server >> 16, server & 0xFFFF, *name, n % sensors))
+            lines.append(LINE % (client, site, server >> 16, server & 0xFFFF, *name, n % sensors))
         yield "".join(lines).encode()
 
 
@@ -63,7 +69,7 @@ def main() -> None:
     parser.add_argument("--sensors", type=int, default=1_000, help="default 1000")
     arguments = parser.parse_args()
     folder = tempfile.TemporaryDirectory()
-    counting = Counting(Config())
+    counting = Counting(EVERYTHING)
     file = CheckpointFile(Path(folder.name))
     pages = Pages(counting, file)
     before, spent = megabytes(), 0

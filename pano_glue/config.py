@@ -30,6 +30,7 @@ SECRETS = frozenset(
     }
 )
 HIDDEN = SECRETS | {"auth", "kafka.options"}
+LISTS = ("bridge.sources", "local.networks", "search.suffixes")  # in the environment, at blanks
 FREE_FORM = ("auth", "clients", "servers")  # tables whose keys are the user's own
 # What Kubernetes sets in every container for a Service that is called pano-something.
 KUBERNETES = re.compile(r"PANO_\w*?(SERVICE_HOST|SERVICE_PORT\w*|PORT|PORT_\d+_(TCP|UDP)\w*)")
@@ -75,6 +76,27 @@ class TopLists(Table, frozen=True):
     clients_prefix: str = ""
 
 
+class Page(Table, frozen=True):
+    """`[page]`: the live page at `/`, and what it may show."""
+
+    enabled: bool = True
+    names: bool = True
+    clients: bool = True
+
+
+class Local(Table, frozen=True):
+    """`[local]`: networks of this host or site; none: the addresses that the sensor tells."""
+
+    networks: list[str] = []
+
+
+class Search(Table, frozen=True):
+    """`[search]`: suffixes that stub resolvers append; `learn` finds them by what clients ask."""
+
+    suffixes: list[str] = []
+    learn: bool = True
+
+
 class Kafka(Table, frozen=True):
     """`[kafka]`: how to reach brokers; the names are librdkafka's, with underscores."""
 
@@ -111,9 +133,12 @@ class Config(Table, frozen=True):
     tls: Tls = Tls()
     limits: Limits = Limits()
     top: TopLists = TopLists()
+    page: Page = Page()
     auth: dict[str, str] = {}
     servers: dict[str, str] = {}
     clients: dict[str, str] = {}
+    local: Local = Local()
+    search: Search = Search()
     kafka: Kafka = Kafka()
     websocket: WebSocket = WebSocket()
 
@@ -211,7 +236,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
     settings = {}
     for name, text in environment.items():
         if name in names:
-            value = text.split() if names[name] == "bridge.sources" else text
+            value = text.split() if names[name] in LISTS else text
             settings[names[name]] = Setting(names[name], value, name)
         elif name.startswith("PANO_") and not KUBERNETES.fullmatch(name):
             raise SettingError(f"{name}: unknown setting", _nearest(name, list(names)))

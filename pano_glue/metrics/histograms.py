@@ -12,7 +12,7 @@ from pano_glue.metrics.family import Family
 from pano_glue.metrics.metric import Birth, Key, thawed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OLDEST = 3600.0  # seconds; an exemplar of an older record would lead to a place nobody looks at
 
@@ -87,6 +87,13 @@ class Histograms:
             start = end
         counts[-1] += len(values) - start
         buckets.total += sum(values)
+
+    def add_counted(self, key: Key, counted: Mapping[int, int]) -> None:
+        """Count many whole numbers of which few are different: how often each came."""
+        buckets = self._buckets(key)
+        for value, count in counted.items():
+            buckets.counts[bisect_left(self.bounds, value)] += count
+            buckets.total += value * count
 
     def forget(self, key: Key) -> None:
         """Let a series go."""

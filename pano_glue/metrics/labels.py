@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pano_glue.errors import SettingError
 from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.family import escaped
 from pano_glue.metrics.metric import Birth, thawed
 from pano_glue.metrics.seats import Seat, Seats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pano_glue.config import Limits
+    from pano_glue.metrics.networks import Networks
+    from pano_glue.metrics.roles import Roles
 
 OTHER = "other"
 KNOWN = 1 << 14  # servers whose name, or lack of one, is remembered
-
-
-class Networks:
-    """Names by address or prefix; the longest prefix wins."""
-
-    def __init__(self, names: Mapping[str, str], table: str) -> None:
-        """Take a `table` of the configuration.
-
-        Raises:
-            SettingError: for a key that is neither an address nor a prefix.
-        """
-        try:
-            networks = [(ip_network(key), name) for key, name in names.items()]
-        except ValueError as error:
-            cure = 'write it as "192.0.2.53" or "192.0.2.0/24"'
-            raise SettingError(f"{table} {error}", cure) from error
-        self._networks = sorted(networks, key=lambda entry: -entry[0].prefixlen)
-
-    def __bool__(self) -> bool:
-        """Tell whether there are any names."""
-        return bool(self._networks)
-
-    def name(self, host: str) -> str | None:
-        """Name an address as records write it; None when it has no name."""
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return None
-        for network, name in self._networks:
-            if address in network:
-                return name
-        return None
 
 
 class FoldsState(msgspec.Struct, array_like=True):
@@ -71,8 +39,12 @@ class Folds:
 
     name = "folds"
 
-    def __init__(self, limits: Limits, names: Networks, clock: Callable[[], float]) -> None:
-        """Set the caps and the names of servers; `clock` gives epoch seconds."""
+    def __init__(
+        self, limits: Limits, names: Networks, roles: Roles, clock: Callable[[], float]
+    ) -> None:
+        """Set the caps, the names of servers and what is local; `clock` gives epoch seconds."""
+        self.roles = roles
+        self._told: dict[str, str] = {}  # names that sensors gave, escaped
         self.rename(names)
         self.folded = Counters(
             "pano_bridge_folded_labels",
@@ -85,8 +57,13 @@ class Folds:
         self._taken = 0  # seats of all sensors, with those that are leaving
         self._gone: list[tuple[str, str]] = []  # before their time, for want of room
 
-    def labels(self, sensor: str, server: str, proto: str, records: int) -> tuple[str, str, str]:
-        """Give the labels for `records` records of this origin."""
+    def labels(
+        self, sensor: str, server: str, proto: str, records: int, told: str = ""
+    ) -> tuple[str, str, str]:
+        """Give the labels for `records` records of this origin.
+
+        `told` is the name that the sensor itself has for the server; one of ours goes before.
+        """
         sensor = self.sensor(sensor, records)
         named = self._named.get(server)
         if named is None:
@@ -95,6 +72,8 @@ class Folds:
             if len(self._named) >= KNOWN:
                 self._named.clear()
             self._named[server] = named
+        if not named and told:
+            named = self._told_name(told)
         if named:
             return sensor, named, proto
         server = escaped(server)
@@ -143,6 +122,12 @@ class Folds:
             self._sensors[sensor].taken = taken
             self._taken += len(taken)
         return True
+
+    def _told_name(self, told: str) -> str:
+        """Give a sensor's own name for a server, unless there are too many such names."""
+        if told not in self._told and len(self._told) < self._limits.groups:
+            self._told[told] = escaped(told)
+        return self._told.get(told, "")
 
     def _has_seat(self, sensor: str, server: str, records: int) -> bool:
         if sensor == OTHER or self._limits.other_servers == "fold":

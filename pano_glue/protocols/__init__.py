@@ -1,12 +1,11 @@
-"""Protocols by log name; a new one is one line in `protocols` and one file."""
+"""Protocols by the name of their log; a new one is a folder here (see `registry`)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pano_glue.protocols.base import RecordProtocol, Tally
-from pano_glue.protocols.dns import Dns
-from pano_glue.protocols.pano_stats import PanoStats
+from pano_glue.protocols.registry import USUAL, Registration, registered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,14 +13,13 @@ if TYPE_CHECKING:
     from pano_glue.config import Config
     from pano_glue.metrics.labels import Folds
 
-__all__ = ["TOPICS", "RecordProtocol", "Tally", "protocols"]
+__all__ = ["REGISTERED", "USUAL", "RecordProtocol", "Registration", "Tally", "protocols"]
 
-TOPICS = (Dns.topic, PanoStats.topic)
+REGISTERED = registered(__path__, __name__)
 
 
 def protocols(
     config: Config, folds: Folds, clock: Callable[[], float]
 ) -> dict[str, RecordProtocol]:
     """Make every protocol, by the name of its log; `clock` gives epoch seconds."""
-    made: list[RecordProtocol] = [Dns(config, folds, clock), PanoStats(folds)]
-    return {protocol.topic: protocol for protocol in made}
+    return {topic: one.make(config, folds, clock) for topic, one in REGISTERED.items()}

@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.family import escaped
 from pano_glue.metrics.histograms import Histograms
-from pano_glue.metrics.labels import OTHER, Networks
-from pano_glue.protocols.dns_metrics import RTT_BOUNDS
-from pano_glue.protocols.dns_record import UNSET
+from pano_glue.metrics.labels import OTHER
+from pano_glue.metrics.networks import Networks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns_record import DnsRecord
 
 KNOWN = 1 << 16  # addresses whose group is remembered
-KINDS = {2: "servfail", 3: "nxdomain", 5: "refused", UNSET: "timeout"}  # by return code
-NOERROR = 0
+PENDING = 1 << 15  # queries that may be gathered before they are counted
 
 
 class ClientGroups:
     """Queries, failures and latency by group; without `[clients]` there are none."""
 
-    def __init__(self, groups: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        protocol: str,
+        groups: Mapping[str, str],
+        kinds: Mapping[int, str],
+        bounds: Sequence[float],
+    ) -> None:
         """Take the `[clients]` table.
+
+        `kinds` names the failure that each code is, the empty string is none, codes that are not in
+        it are `other`. `bounds` are those of the times' histogram, in seconds.
 
         Raises:
             SettingError: for a key that is neither an address nor a network.
         """
-        prefix = "pano_dns_client_"
+        prefix = f"pano_{protocol}_client_"
+        self._kinds = kinds
         self._queries = Counters(prefix + "queries", "Queries, by group of clients.", ("group",))
         self._failures = Counters(
             prefix + "failures",
-            "Queries that did not end with an answer or NODATA, by group of clients.",
+            "Queries that did not end well, by group of clients.",
             ("group", "kind"),
         )
         self._rtt = Histograms(
             prefix + "rtt_seconds",
             "First query packet to first reply packet, by group of clients.",
             ("group",),
-            RTT_BOUNDS,
+            bounds,
         )
+        self._ended: Counter[tuple[str, int]] = Counter()  # how queries did, by group and code
+        self._times: dict[str, list[float | None]] = {}
+        self._waiting = 0  # queries in these
         self.rename(groups)
 
     def rename(self, groups: Mapping[str, str]) -> None:
@@ -53,18 +62,40 @@ class ClientGroups:
         self._networks = Networks(groups, "[clients]")
         self._known: dict[str, str] = {}
 
-    def add(self, queries: Sequence[DnsRecord]) -> None:
-        """Count answered queries and timeouts."""
+    def add(
+        self, clients: Sequence[str], codes: Sequence[int], seconds: Sequence[float | None]
+    ) -> None:
+        """Count queries by column: who asked, how it ended, and how long the reply took."""
         if not self._networks:
             return
-        members: dict[str, list[DnsRecord]] = {}
-        for record in queries:
-            group = self._known.get(record.client)
-            if group is None:
-                group = self._group(record.client)
-            members.setdefault(group, []).append(record)
-        for group, records in members.items():
-            self._count(group, records)
+        known: list[str | None] = list(map(self._known.get, clients))
+        groups = (
+            [self._group(c) if g is None else g for g, c in zip(known, clients, strict=True)]
+            if None in known
+            else cast("list[str]", known)
+        )
+        self._ended.update(zip(groups, codes, strict=True))
+        waits = {group: self._times.setdefault(group, []).append for group in set(groups)}
+        for group, time in zip(groups, seconds, strict=True):
+            waits[group](time)
+        self._waiting += len(groups)
+        if self._waiting > PENDING:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count what was gathered: sorting costs little more for many than for a few."""
+        failures = dict.fromkeys([*filter(None, self._kinds.values()), OTHER])
+        for group, times in self._times.items():
+            self._failures.open((group, kind) for kind in failures)
+            self._rtt.add_sorted((group,), sorted([time for time in times if time is not None]))
+        for (group, code), count in self._ended.items():
+            self._queries.add((group,), count)
+            kind = self._kinds.get(code, OTHER)
+            if kind:
+                self._failures.add((group, kind), count)
+        self._times.clear()
+        self._ended.clear()
+        self._waiting = 0
 
     def metrics(self) -> tuple[Metric, ...]:
         """Give what a page shows."""
@@ -75,12 +106,3 @@ class ClientGroups:
             self._known.clear()
         group = self._known[client] = escaped(self._networks.name(client) or OTHER)
         return group
-
-    def _count(self, group: str, records: Sequence[DnsRecord]) -> None:
-        self._queries.add((group,), len(records))
-        self._failures.open((group, kind) for kind in (*KINDS.values(), OTHER))
-        for rcode, count in Counter([record.rcode for record in records]).items():
-            if rcode != NOERROR:
-                self._failures.add((group, KINDS.get(rcode, OTHER)), count)
-        rtts = sorted([-1.0 if r.rtt is None else r.rtt for r in records])
-        self._rtt.add_sorted((group,), rtts[bisect_right(rtts, -1.0) :])

@@ -14,6 +14,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from pano_glue.errors import SettingError
+from pano_glue.protocols import REGISTERED, USUAL
 from pano_glue.sources import reject_unknown_options
 from pano_glue.sources.base import Batch
 from pano_glue.sources.compression import DamagedError
@@ -36,8 +37,6 @@ POLL = 0.1  # seconds between looks at a file that has nothing new
 LOOK = 2.0  # seconds at least between looks at all files
 LOOK_SHARE = 50  # and this many times what one look takes
 COPYING = 10.0  # seconds without a change after which a cut archive is taken for all there will be
-# Names that a log may have; the second where our records stand beside Zeek's own dns.log.
-TOPICS = {"dns": ("dns", "pano_dns"), "pano_stats": ("pano_stats",)}
 
 
 def open_source(uri: SourceUri, context: SourceContext) -> LogSource | PipeSource:
@@ -56,7 +55,7 @@ def open_source(uri: SourceUri, context: SourceContext) -> LogSource | PipeSourc
     archive = uri.options.get("archive")
     if archive and not Path(archive).is_dir():
         raise SettingError(f"--source {uri.name}: archive={archive} is no folder", "name one")
-    names = frozenset(TOPICS.get(topic, ()))
+    names = frozenset(REGISTERED[topic].names if topic in REGISTERED else ())
     rotation = Rotation(path, Path(archive) if archive else None, names)
     begin = uri.options.get("from", "end")
     if begin not in ("end", "beginning"):
@@ -66,10 +65,12 @@ def open_source(uri: SourceUri, context: SourceContext) -> LogSource | PipeSourc
 
 def topic_of(path: Path) -> str:
     """Tell a log's topic by its name: `pano_stats.log`, `dns-24-11-22_10.00.00.log.gz`."""
-    for topic, names in TOPICS.items():
-        if path.name.startswith(tuple(f"{name}{mark}" for name in names for mark in ".-_")):
+    for topic, protocol in REGISTERED.items():
+        if path.name.startswith(
+            tuple(f"{name}{mark}" for name in protocol.names for mark in ".-_")
+        ):
             return topic
-    return next(iter(TOPICS))
+    return USUAL
 
 
 class LogSource:

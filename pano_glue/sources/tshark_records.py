@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pano_glue.protocols.dns_names import QTYPES, RCODES
+from pano_glue.protocols.dns.names import QTYPES, RCODES
 from pano_glue.sources.tshark_dns import AA, AD, CD, RA, RCODE, RD, TC, Z
 
 if TYPE_CHECKING:

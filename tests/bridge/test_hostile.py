@@ -13,7 +13,7 @@ from pano_glue.bridge.counting import Counting
 from pano_glue.bridge.pages import Pages
 from pano_glue.bridge.scrapers import Visit
 from pano_glue.config import Config
-from pano_glue.protocols.dns_record import LOGS, DnsRecord, DnsRow, mended
+from pano_glue.protocols.dns.record import LOGS, DnsRecord, DnsRow, mended
 from pano_glue.protocols.lines import LineDecoder
 from pano_glue.sources import Batch
 from tests.bridge.records import read_page, record, total

@@ -13,7 +13,7 @@ import pytest
 
 from pano_glue.bridge.counting import Counting
 from pano_glue.config import Config
-from pano_glue.protocols.dns_record import newest_of
+from pano_glue.protocols.dns.record import newest_of
 from pano_glue.sources import Batch
 from pano_glue.sources.log_file import LogFile
 from pano_glue.sources.log_position import Mark

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pano_glue.protocols.dns_record import LOGS, DnsRecord, DnsRow, mended
+from pano_glue.protocols.dns.record import LOGS, DnsRecord, DnsRow, least_ttl, mended
 from pano_glue.protocols.lines import LineDecoder
 from pano_glue.sources.log_file import LogLines
 from pano_glue.sources.tsv import Table
@@ -93,15 +92,20 @@ def test_any_text_comes_back(values: list[str]) -> None:
 DECODER = LineDecoder(LOGS, DnsRecord, DnsRow, mended)
 DNS_HEADER = (
     b"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tdns\n"
-    b"#fields\tts\tid.orig_h\tid.resp_h\tproto\trtt\tquery\tqtype\tTC\n"
-    b"#types\ttime\taddr\taddr\tenum\tinterval\tstring\tcount\tbool\n"
+    b"#fields\tts\tid.orig_h\tid.resp_h\tproto\trtt\tquery\tqtype\tTC\tTTLs\n"
+    b"#types\ttime\taddr\taddr\tenum\tinterval\tstring\tcount\tbool\tvector[interval]\n"
 )
-WORDS = r"1.5 192.0.2.1 2001:db8::1 udp tcp - (empty) T F 0.25 -0.5 nan 65536 1 a\x2db \x2d q"
+WORDS = (
+    r"1.5 192.0.2.1 2001:db8::1 udp tcp - (empty) T F 0.25 -0.5 nan 65536 1 a\x2db \x2d q 300,2.5"
+)
 cells = st.sampled_from([*WORDS.split(), 'q"', "x" * 50, "\xe9", ""])
 good = st.sampled_from(
-    ["1.5\t192.0.2.1\t192.0.2.2\tudp\t0.5\ta.b\t1\tF", "2\t::1\t::2\ttcp\t-\t-\t-\tT"]
+    [
+        "1.5\t192.0.2.1\t192.0.2.2\tudp\t0.5\ta.b\t1\tF\t60,5.5",
+        "2\t::1\t::2\ttcp\t-\t-\t-\tT\t-",
+    ]
 )
-rows = st.lists(good | st.lists(cells, min_size=7, max_size=9).map("\t".join), max_size=40)
+rows = st.lists(good | st.lists(cells, min_size=8, max_size=10).map("\t".join), max_size=40)
 
 
 @given(rows)
@@ -111,15 +115,15 @@ def test_a_row_is_the_record_that_its_json_is(texts: list[str]) -> None:
     table = made(DNS_HEADER + data, tables=True)
     together = DECODER.decode(table)
     single = DECODER.decode(table.json_lines() if isinstance(table, Table) else table)
-    strict = [msgspec.to_builtins(record) for record in single.records]
+    strict = [as_record(record) for record in single.records]
     assert [as_record(row) for row in together.records] == strict
     assert together.malformed == single.malformed
     assert together.malformed + len(strict) == data.count(b"\n")
 
 
-def as_record(row: DnsRecord) -> object:
-    names = DnsRecord.__struct_fields__
-    return msgspec.to_builtins(DnsRecord(**{name: getattr(row, name) for name in names}))
+def as_record(row: DnsRecord) -> dict[str, object]:
+    fields: dict[str, object] = {n: getattr(row, n) for n in DnsRecord.__struct_fields__}
+    return fields | {"TTLs": least_ttl(row.TTLs)}
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
@@ -130,11 +134,11 @@ def test_no_bytes_break_it(header: bytes, data: bytes) -> None:
 
 
 def test_bad_rows_are_counted_and_shown() -> None:
-    ok = b"1.5\t192.0.2.1\t192.0.2.2\tudp\t0.5\ta.b\t1\tF\n"
+    ok = b"1.5\t192.0.2.1\t192.0.2.2\tudp\t0.5\ta.b\t1\tF\t-\n"
     data = b"".join(ok if n % 3 else b"bad\trow\n" for n in range(1000))
     decoded = DECODER.decode(made(DNS_HEADER + data, tables=True))
     assert (len(decoded.records), decoded.malformed) == (666, 334)
-    assert decoded.samples[0] == (b"bad\trow\n", "not 8 columns")
+    assert decoded.samples[0] == (b"bad\trow\n", "not 9 columns")
     assert len(decoded.samples) == 10
 
 

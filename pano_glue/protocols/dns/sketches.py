@@ -9,14 +9,14 @@ from pano_glue.metrics.distinct import Distinct
 from pano_glue.metrics.domains import registered_domains
 from pano_glue.metrics.prefixes import Prefixes
 from pano_glue.metrics.top import Top
-from pano_glue.protocols.dns_record import UNSET
+from pano_glue.protocols.dns.record import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pano_glue.config import TopLists
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns_record import DnsRecord
+    from pano_glue.protocols.dns.record import DnsRecord
 
 NXDOMAIN = 3
 NOERROR = 0
@@ -120,17 +120,18 @@ class DnsSketches:
             prefix + "names", "Names queried in the last 5 minutes.", clock
         )
 
-    def add(self, queries: Sequence[DnsRecord]) -> None:
-        """Take in answered queries and timeouts."""
-        rcodes = [record.rcode for record in queries]
-        seconds = [record.rtt or 0.0 for record in queries]
-        sizes = [
-            (r.query_bytes if r.query_bytes > 0 else 0)  # noqa: FURB136 - max() takes twice as long
-            + (r.reply_bytes if r.reply_bytes > 0 else 0)  # noqa: FURB136 - as above
-            for r in queries
-        ]
+    def add(
+        self,
+        queries: Sequence[DnsRecord],
+        clients: Sequence[str],
+        rcodes: Sequence[int],
+        times: Sequence[float | None],
+    ) -> None:
+        """Take in answered queries and timeouts, and some of their columns."""
+        seconds = [time or 0.0 for time in times]
+        sizes = [record.query_bytes + record.reply_bytes for record in queries]
         self._names.add([record.query for record in queries], rcodes, seconds, sizes)
-        self._clients.add([record.client for record in queries], rcodes, (), sizes)
+        self._clients.add(clients, rcodes, (), sizes)
         if max(len(t.counts["queries"]) for t in (self._names, self._clients)) > UNSORTED:
             self.settle()
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.histograms import Histograms
 from pano_glue.metrics.labels import OTHER
-from pano_glue.protocols.dns_names import QTYPES, RCODES
+from pano_glue.protocols.dns.names import QTYPES, RCODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns_columns import Columns
+    from pano_glue.protocols.dns.columns import Columns
 
-LABELS = ("sensor", "server", "proto")
+LABELS = ("sensor", "server", "proto", "role")
 # CoreDNS's buckets (plugin/metrics), with two finer ones below.
 RTT_BOUNDS = [62.5e-6 * 2**i for i in range(18)]
 # Near CoreDNS's, with the limits that matter: 512 without EDNS (RFC 1035, section 4.2.1), 1232 that
@@ -25,7 +25,17 @@ QUERIES = ("answered", "timeout", "unreachable")
 RESPONSES = ("answered", "late", "orphan")
 USUAL_RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 
-Labels = tuple[str, str, str]
+# What a bit or an option says, by the metric's name and by the column that has it.
+FLAGS = {
+    "truncated": "Responses with the TC bit.",
+    "authenticated": "Responses with the AD bit.",
+    "unchecked": "Queries with the CD bit.",
+    "dnssec_ok": "Queries with the DO bit.",
+    "ecs": "Queries with a client subnet (ECS).",
+}
+OF_RESPONSES = ("truncated", "authenticated")
+
+Labels = tuple[str, str, str, str]
 
 
 class DnsMetrics:
@@ -33,6 +43,7 @@ class DnsMetrics:
 
     def __init__(self) -> None:
         """Begin at zero."""
+        self._telling: set[str] = set()  # sensors whose records have answers
         prefix = "pano_dns_"
         self._queries = Counters(
             prefix + "queries", "DNS queries, retransmissions merged.", (*LABELS, "qtype")
@@ -55,7 +66,12 @@ class DnsMetrics:
             ),
         }
         self._retransmits = Counters(prefix + "retransmits", "Queries sent again.", LABELS)
-        self._truncated = Counters(prefix + "truncated", "Responses with the TC bit.", LABELS)
+        self._nodata = Counters(
+            prefix + "nodata", "Responses that say there is no record of this type.", LABELS
+        )
+        self._flags = {
+            flag: Counters(f"{prefix}{flag}", meaning, LABELS) for flag, meaning in FLAGS.items()
+        }
         self._rtt = Histograms(
             prefix + "rtt_seconds",
             "First query packet to first reply packet.",
@@ -73,6 +89,10 @@ class DnsMetrics:
         """Give what a page shows."""
         yield from self._all()
 
+    def tells_answers(self, sensor: str) -> None:
+        """Take note that this sensor's records have answers: one without them is NODATA."""
+        self._telling.add(sensor)
+
     def add(self, labels: Labels, outcome: str, columns: Columns, now: float) -> None:
         """Count records of one outcome; exemplars are of the hour before `now`."""
         self._open(labels)
@@ -80,6 +100,9 @@ class DnsMetrics:
             self._add_queries(labels, columns)
         if outcome in RESPONSES:
             self._add_responses(labels, columns, now)
+        for flag, counters in self._flags.items():
+            if outcome in (RESPONSES if flag in OF_RESPONSES else QUERIES):
+                counters.add(labels, getattr(columns, flag))
         if outcome in self._by_outcome:
             self._by_outcome[outcome].add(labels, columns.records)
 
@@ -91,13 +114,21 @@ class DnsMetrics:
 
     def _all(self) -> Iterator[Counters | Histograms]:
         yield from (self._queries, self._responses, *self._by_outcome.values())
-        yield from (self._retransmits, self._truncated)
+        yield from (self._retransmits, self._nodata, *self._flags.values())
         yield from (self._rtt, self._query_bytes, self._reply_bytes)
+
+    def _tells(self, sensor: str) -> bool:
+        """Tell whether a sensor's records have answers; a series from a checkpoint says so, too."""
+        if sensor not in self._telling and any(key[0] == sensor for key in self._nodata.values):
+            self._telling.add(sensor)
+        return sensor in self._telling
 
     def _open(self, labels: Labels) -> None:
         """Show what a server may do wrong before it does, so that its first time is seen."""
-        for counters in (*self._by_outcome.values(), self._retransmits, self._truncated):
+        for counters in (*self._by_outcome.values(), self._retransmits, *self._flags.values()):
             counters.open((labels,))
+        if self._tells(labels[0]):
+            self._nodata.open((labels,))
 
     def _add_queries(self, labels: Labels, columns: Columns) -> None:
         for qtype, count in columns.qtypes().items():
@@ -106,17 +137,22 @@ class DnsMetrics:
             self._responses.open((*labels, name, rcode) for rcode in USUAL_RCODES)
         if columns.retransmits:
             self._retransmits.add(labels, columns.retransmits)
-        self._query_bytes.add_sorted(labels, columns.query_bytes())
+        self._query_bytes.add_counted(labels, known(columns.query_bytes))
 
     def _add_responses(self, labels: Labels, columns: Columns, now: float) -> None:
         for (qtype, rcode), count in columns.answers().items():
             names = (QTYPES.get(qtype, OTHER), RCODES.get(rcode, OTHER))
             self._responses.add((*labels, *names), count)
-        if columns.truncated:
-            self._truncated.add(labels, columns.truncated)
-        self._reply_bytes.add_sorted(labels, columns.reply_bytes())
+        if columns.empty and labels[0] in self._telling:
+            self._nodata.add(labels, columns.empty)
+        self._reply_bytes.add_counted(labels, known(columns.reply_bytes))
         for result, rtts in columns.rtts().items():
             key = (*labels, result)
             self._rtt.add_sorted(key, rtts)
             for exemplar in columns.exemplars(result):
                 self._rtt.exemplify(key, exemplar, now)
+
+
+def known(lengths: Mapping[int, int]) -> dict[int, int]:
+    """Leave out messages whose length is not told."""
+    return {length: count for length, count in lengths.items() if length}

@@ -8,16 +8,17 @@ import msgspec
 from msgspec import Meta
 
 from pano_glue.metrics.counters import Counters
-from pano_glue.metrics.metric import thawed
+from pano_glue.metrics.labels import OTHER
 from pano_glue.protocols.base import Tally
 from pano_glue.protocols.lines import LineDecoder, names_of
+from pano_glue.protocols.pano_stats.lives import Life, Lives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pano_glue.config import Config
     from pano_glue.metrics.labels import Folds
-    from pano_glue.metrics.metric import Birth, Metric, Part
+    from pano_glue.metrics.metric import Metric, Part
     from pano_glue.sources.tsv import Table
 
 Total = Annotated[int, Meta(ge=0)]
@@ -52,10 +53,17 @@ class StatsRecord(msgspec.Struct):
     partial_messages: Total = 0
     not_dns: Total = 0
     evicted_replies: Total = 0
+    started: float = 0.0
+    pid: Total = 0
+    memory_bytes: Total = 0
+    lag: float = 0.0
+    addresses: list[str] = []
 
 
 class StatsRow(StatsRecord, array_like=True):
     """The same from a TSV log."""
+
+    addresses: str = ""  # type: ignore[assignment] # of the cell, divided by commas
 
 
 # metric: meaning, labels beyond `sensor`, and the field of each label value.
@@ -105,34 +113,14 @@ METRICS: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
+GAUGES = {
+    "pending": "Queries waiting for a reply.",
+    "memory_bytes": "Resident memory of the sensor's Zeek.",
+    "lag_seconds": "How far behind the clock the packets are that Zeek reads.",
+    "start_time_seconds": "When the sensor's Zeek started.",
+    "processes": "Zeeks that use this sensor's name now: more than 1 is a mistake.",
+}
 TOTALS = [field for _, _, fields in METRICS.values() for field in fields.values()]
-
-
-class NewestRows:
-    """The newest totals of each sensor, to tell what a row adds to those before it."""
-
-    name = "pano_stats_rows"
-
-    def __init__(self) -> None:
-        """Begin without rows."""
-        self.rows: dict[str, dict[str, int]] = {}
-
-    def added(self, sensor: str, row: dict[str, int]) -> dict[str, int]:
-        """Tell what `row` adds; a total below the last one is of a Zeek that began anew, at 0."""
-        before = self.rows.get(sensor, {})
-        self.rows[sensor] = row
-        if any(total < before.get(field, 0) for field, total in row.items()):
-            return row
-        return {field: total - before.get(field, 0) for field, total in row.items()}
-
-    def freeze(self, birth: Birth) -> dict[str, dict[str, int]]:  # noqa: ARG002 - no series
-        """See `metric.Part`; rows are never changed in place."""
-        return self.rows.copy()
-
-    def thaw(self, state: msgspec.Raw) -> bool:
-        """See `metric.Part`."""
-        self.rows = thawed(state, dict[str, dict[str, int]])
-        return True
 
 
 class PanoStats:
@@ -141,14 +129,16 @@ class PanoStats:
     topic = "pano_stats"
     fields = names_of(StatsRecord)
 
-    def __init__(self, folds: Folds) -> None:
-        """Begin without sensors; `folds` bounds their number."""
+    def __init__(self, config: Config, folds: Folds, clock: Callable[[], float]) -> None:  # noqa: ARG002 - as every protocol
+        """Begin without sensors; `folds` bounds their number; `clock` gives epoch seconds."""
         self._decoder = LineDecoder((self.topic,), StatsRecord, StatsRow)
         self._folds = folds
-        self._newest = NewestRows()
-        self._pending = Counters(
-            "pano_zeek_pending", "Queries waiting for a reply.", ("sensor",), "gauge"
-        )
+        self._clock = clock
+        self._lives = Lives()
+        self._gauges = {
+            name: Counters(f"pano_zeek_{name}", meaning, ("sensor",), "gauge")
+            for name, meaning in GAUGES.items()
+        }
         self._totals = {
             name: Counters(f"pano_zeek_{name}", meaning, ("sensor", label)[: 1 + bool(label)])
             for name, (meaning, label, _) in METRICS.items()
@@ -159,9 +149,9 @@ class PanoStats:
         records, malformed, skipped, samples = self._decoder.decode(lines)
         for record in records:
             sensor = self._folds.sensor(record.sensor, 1)
-            self._pending.set((sensor,), record.pending)
-            totals = {field: getattr(record, field) for field in TOTALS}
-            added = self._newest.added(sensor, totals)
+            added = self._lives.added(sensor, *self._life(sensor, record))
+            if sensor != OTHER:
+                self._folds.roles.learn(record.sensor, addresses_of(record))
             for name, (_, label, fields) in METRICS.items():
                 for value, total in fields.items():
                     key = (sensor, value) if label else (sensor,)
@@ -177,13 +167,46 @@ class PanoStats:
         """Nothing can change."""
 
     def settle(self) -> None:
-        """Nothing waits."""
+        """Tell how the processes of each sensor are now."""
+        now = self._clock()
+        for sensor in self._lives.sensors():
+            lives = self._lives.alive(sensor, now)
+            self._gauges["pending"].set((sensor,), sum(life.pending for life in lives))
+            self._gauges["processes"].set((sensor,), len(lives))
+            started = max(life.started for life in lives)
+            if not started:
+                continue  # a Zeek that tells nothing of itself
+            self._gauges["start_time_seconds"].set((sensor,), started)
+            self._gauges["memory_bytes"].set((sensor,), sum(life.memory_bytes for life in lives))
+            self._gauges["lag_seconds"].set((sensor,), max(life.lag for life in lives))
 
     def metrics(self) -> Iterator[Metric]:
         """Give what a page shows."""
         yield from self._totals.values()
-        yield self._pending
+        yield from self._gauges.values()
 
     def parts(self) -> tuple[Part, ...]:
-        """Give the newest row of each sensor."""
-        return (self._newest,)
+        """Give the newest rows of each sensor."""
+        return (self._lives,)
+
+    def _life(self, sensor: str, record: StatsRecord) -> tuple[str, Life]:
+        """Give the process that a row is of, and what it says; older Zeeks do not say which."""
+        key = f"{record.started} {record.pid}" if record.pid else ""
+        if sensor == OTHER:
+            key = f"{record.sensor} {key}"
+        totals = {field: getattr(record, field) for field in TOTALS}
+        return key, Life(
+            totals,
+            heard := self._clock(),
+            record.pending,
+            record.memory_bytes,
+            record.lag,
+            record.started,
+            heard,
+        )
+
+
+def addresses_of(record: StatsRecord) -> list[str]:
+    """Give the addresses of the sensor's host, where it tells them."""
+    told: list[str] | str = record.addresses
+    return list(filter(None, told.split(","))) if isinstance(told, str) else told

@@ -7,17 +7,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
+from pano_glue.protocols.dns import REGISTRATION
 from pano_glue.sources.times import epoch_seconds
 from pano_glue.sources.tsv import Table, field_name
 
 DAY = 86400.0
 UNSET = -1  # a number that the record does not have
+NO_TTLS = msgspec.Raw()
 
 Outcome = Literal["answered", "timeout", "late", "orphan", "unreachable"]
 Address = Annotated[str, Meta(max_length=45)]
 Size = Annotated[int, Meta(ge=0, le=65535)]
 SizeOrUnset = Annotated[int, Meta(ge=UNSET, le=65535)]
-LOGS = ("dns", "pano_dns")  # the second where our records stand beside a stock log
+LOGS = REGISTRATION.names
 # Every dns.log has these, some with exceptions (`Log::Filter$exclude`); no other log has one.
 TELLING = ("trans_id", "query", "qtype", "qtype_name", "rcode", "rcode_name")
 
@@ -41,11 +43,20 @@ class DnsRecord(msgspec.Struct, gc=False, kw_only=True):
     query: Annotated[str, Meta(max_length=1024)] = ""
     qtype: Size = UNSET
     rcode: Annotated[int, Meta(ge=0, le=4095)] = UNSET
+    AA: bool = False
     TC: bool
+    RA: bool = False
+    TTLs: msgspec.Raw = NO_TTLS
+    opcode: Annotated[int, Meta(ge=0, le=15)] = 0
     outcome: Outcome | None = None
     retransmits: Annotated[int, Meta(ge=0, le=65535)] = 0
-    query_bytes: Size = UNSET
-    reply_bytes: Size = UNSET
+    query_bytes: Size = 0  # no message is shorter than 12
+    reply_bytes: Size = 0
+    AD: bool = False
+    CD: bool = False
+    DO: bool = False
+    ecs: Annotated[str, Meta(max_length=64)] = ""
+    told: Annotated[str, Meta(max_length=255)] = field(name="server", default="")
     sensor: Annotated[str, Meta(max_length=255)] = ""
 
 
@@ -57,8 +68,7 @@ class DnsRow(DnsRecord, array_like=True, gc=False, kw_only=True):
     qtype: SizeOrUnset = UNSET
     rcode: Annotated[int, Meta(ge=UNSET, le=4095)] = UNSET
     TC: bool = False
-    query_bytes: SizeOrUnset = UNSET
-    reply_bytes: SizeOrUnset = UNSET
+    TTLs: str = ""  # type: ignore[assignment] # of the cell, not parsed either
 
 
 def mended(fields: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +82,21 @@ def mended(fields: dict[str, Any]) -> dict[str, Any]:
     mended = {field_name(name): value for name, value in fields.items() if value is not None}
     if "TC" not in mended and any(name in fields for name in TELLING):
         mended["TC"] = False
+    if "TTLs" in mended:
+        mended["TTLs"] = msgspec.Raw(msgspec.json.encode(mended["TTLs"]))
     rtt = mended.get("rtt")
     if isinstance(rtt, int | float) and not 0 <= rtt <= DAY:
         del mended["rtt"]
     return mended
+
+
+def least_ttl(ttls: bytes | str) -> float:
+    """Tell how long an answer may be cached, in seconds, by its TTLs; 0 where that is not told."""
+    text = ttls if isinstance(ttls, str) else bytes(ttls).strip(b"[]").decode()
+    try:
+        return min(max(min(map(float, text.split(","))), 0.0), DAY)
+    except ValueError:
+        return 0.0
 
 
 class Times(msgspec.Struct):
