@@ -13,6 +13,8 @@ from pano_glue.errors import PanoError
 LEAST = (5, 15)
 SECCOMP_FILTER = "2"
 LOCKDOWN = Path("/sys/kernel/security/lockdown")
+# By these the verifier knows what a global function's `struct __sk_buff *` is.
+KERNEL_TYPES = Path("/sys/kernel/btf/vmlinux")
 # Bit numbers of capabilities(7).
 CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38, "CAP_BPF": 39}
 TO_LOAD = ("CAP_BPF", "CAP_NET_ADMIN")
@@ -49,6 +51,8 @@ def refusal(what: str, error: OSError, needs: tuple[str, ...] = TO_LOAD) -> Pano
     missing = [one for one in needs if not holds(one)]
     if missing and error.errno in (errno.EPERM, errno.EACCES):
         return PanoError(f"{said}: {' and '.join(missing)} missing", "run as root, or grant that")
+    if error.errno == errno.EACCES and not KERNEL_TYPES.exists():
+        return PanoError(said, "it has no BTF: use a kernel with CONFIG_DEBUG_INFO_BTF")
     if error.errno in (errno.EPERM, errno.EACCES):
         return PanoError(said, _who_forbids())
     return PanoError(said, _CURES.get(error.errno or 0, "please report it with this line"))

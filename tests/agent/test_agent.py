@@ -168,13 +168,15 @@ def test_pages(program_file: Path) -> None:  # noqa: ARG001 # the agent's module
     assert pages.answer("/nix", "").code == 404
 
 
-def test_names_what_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_what_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(kernel, "holds", lambda name: name != "CAP_BPF")
     said = str(kernel.refusal("load program take", OSError(errno.EPERM, "")))
     assert "refuses to load program take (EPERM): CAP_BPF missing: run as root" in said
     monkeypatch.setattr(kernel, "holds", lambda _name: True)
     monkeypatch.setattr(kernel, "_status", lambda _field: "2")
     assert "a seccomp filter forbids it" in str(kernel.refusal("x", OSError(errno.EPERM, "")))
+    monkeypatch.setattr(kernel, "KERNEL_TYPES", tmp_path / "vmlinux")
+    assert "(EACCES): it has no BTF" in str(kernel.refusal("x", OSError(errno.EACCES, "")))
     assert "(E2BIG): its verifier gives up" in str(kernel.refusal("x", OSError(errno.E2BIG, "")))
 
 

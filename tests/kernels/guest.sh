@@ -1,7 +1,8 @@
 #!/bin/sh
 # Inside the test machine: the agent's own tests, on this kernel. Results go to /run/out.
 cd "$(dirname "$0")/../.." || exit 1
-export PANO_PATIENCE=300 # an emulated machine is slow
+export PANO_PATIENCE=300 PANO_AGENT_LIVES=2 # an emulated machine is slow
+export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTEST_PLUGINS=xdist.plugin
 uname -r >/run/out/release
 .venv/bin/pano-agent run --check --iface lo >/run/out/check 2>&1
 echo $? >/run/out/code

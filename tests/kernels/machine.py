@@ -36,12 +36,12 @@ class Kernel:
 def boot(kernel: Kernel, guest: Path, out: Path, seconds: float) -> str:
     """Run the script `guest` inside, with `out` as /run/out; returns what the console showed.
 
-    Software emulation, unless QEMU_ACCEL names another accelerator that QEMU has.
+    With the accelerator that QEMU_ACCEL names, else the one that `choose_accelerator` finds.
 
     Raises:
         PanoError: when QEMU is not there, or the machine does not end in time.
     """
-    accel = os.environ.get("QEMU_ACCEL", "tcg,thread=multi")
+    accel = os.environ.get("QEMU_ACCEL") or choose_accelerator()
     with TemporaryDirectory() as folder:
         initrd = Path(folder) / "initrd"
         initrd.write_bytes(pack_initrd(kernel, Path(folder)))
@@ -63,6 +63,17 @@ def boot(kernel: Kernel, guest: Path, out: Path, seconds: float) -> str:
                 f"{kernel.image} did not end within {seconds:.0f} s ({said[-2000:]})"
             ) from error
     return (done.stdout + done.stderr).decode(errors="replace")
+
+
+def choose_accelerator() -> str:
+    """Return `kvm` where it runs any kernel, else `tcg`, which emulates.
+
+    /dev/kvm alone does not tell: one without the processor's extensions (kvm_pvm) runs only
+    kernels that were made for it.
+    """
+    flags = set(Path("/proc/cpuinfo").read_text().split())
+    usable = os.access("/dev/kvm", os.R_OK | os.W_OK) and flags & {"vmx", "svm"}
+    return "kvm" if usable else "tcg,thread=multi"
 
 
 def share(tag: str, path: Path, options: str) -> str:

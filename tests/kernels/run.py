@@ -66,10 +66,14 @@ def read_results(name: str, out: Path) -> tuple[str, int]:
         return f"| {name} | did not come up |", 1
     release = (out / "release").read_text().strip()
     results = out / "tests.xml"
+    refused = (out / "code").exists() and (out / "code").read_text().strip() != "0"
+    if not refused and not results.exists():
+        print(f"{release}: ended before its tests, see {out}/console", file=sys.stderr)
+        return f"| {release} | ended before its tests |", 1
     if not results.exists():
-        said = (out / "check").read_text().splitlines()[-1:]
-        print(f"{release}: {(out / 'check').read_text()}", file=sys.stderr)
-        return f"| {release} | refused: {' '.join(said)} |", 0
+        lines = (out / "check").read_text().splitlines()
+        why = [line.removeprefix("missing").strip() for line in lines if line[:7] == "missing"]
+        return f"| {release} | refused: {'; '.join(why)} |", 0
     cells, bad = [], 0
     cases = list(ET.parse(results).iter("testcase"))  # noqa: S314 # written by our own pytest
     if not cases:
