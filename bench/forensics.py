@@ -1,8 +1,9 @@
-"""Questions to 10 million records, beside what else answers them, interleaved.
+"""Questions to millions of records, beside what else answers them, in one interleaved run.
 
-The recorded log is repeated with new names. Each command runs as a process of its own; its CPU
-seconds, wall seconds and peak memory are the kernel's (wait4), the least of the rounds.
-`--records N` makes it shorter, `--ours` leaves the others out, `--questions` chooses.
+The recorded log is repeated with new names. Each command is a process of its own; its CPU seconds,
+wall seconds and peak memory are the kernel's (wait4), the least of the rounds. pandas and zat give
+the same columns (bench/rivals/frames.py); jq, zeek-cut and awk give one of the tables, as one does
+by hand. `--ours` leaves the others out, `--folder` keeps the logs for another run.
 """
 
 from __future__ import annotations
@@ -17,30 +18,22 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.rivals.frames import MARK
 from pano_glue.paths import find_zeek
 from tests.forensics.conftest import tsv
 
 RECORDED = Path(__file__).resolve().parents[1] / "tests" / "data" / "dns.log.gz"
 PANO = [sys.executable, "-c", "from pano_glue.cli import main; main()", "forensics"]
+FRAMES = [sys.executable, str(Path(__file__).with_name("rivals") / "frames.py")]
 QUESTIONS = ("slow", "timeline", "names", "tunnels", "show")
-MARK = "CbEnCh00000000000"  # the uid that `show` looks for
 
-PANDAS = "import pandas as pd; f = pd.read_json({path!r}, lines=True); print({answer})"
-ZAT = (
-    "from zat.log_to_dataframe import LogToDataFrame as L; import pandas as pd; "
-    "f = L().create_dataframe({path!r}, ts_index=False, usecols={columns!r}); print({answer})"
-)
-ANSWERS = {
-    "slow": "f.groupby('id.resp_h')['rtt'].quantile([.5, .95, .99])",
-    "timeline": "pd.to_datetime(f['ts'], unit='s').dt.floor('1min').value_counts()",
-    "names": "f['query'].str.extract(r'([^.]+[.][^.]+)$')[0].value_counts().head(20)",
-    "show": f"f[f['uid'] == '{MARK}']",
-}
-COLUMNS = {"slow": ["id.resp_h", "rtt"], "timeline": ["ts"], "names": ["query"], "show": ["uid"]}
 QUANTILES = (
     "sort -k1,1 -k2,2g | awk '$1 != s { if (n) print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)]; "
     "s = $1; n = 0 } { a[n++] = $2 } END { print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)] }'"
@@ -48,18 +41,34 @@ QUANTILES = (
 DOMAINS = (
     'awk \'{ n = split($1, l, "."); c[l[n-1] "." l[n]]++ } END { for (d in c) print c[d], d }\''
 )
-MINUTES = "awk '{ c[int($1 / 60)]++ } END { for (m in c) print m, c[m] }'"
+PAIRS = (
+    'awk \'{ n = split($2, l, "."); p = $1 " " l[n-1] "." l[n]; q[p]++; b[p] += length($2); '
+    "if (!s[p $2]++) u[p]++ } END { for (p in q) print q[p], u[p], b[p] / q[p], p }'"
+)
+MINUTES = "awk '{ c[int($1 / 300)]++ } END { for (m in c) print m, c[m] }'"
 JQ = {
     "slow": 'jq -r \'select(.rtt) | "\\(.["id.resp_h"]) \\(.rtt)"\' PATH | ' + QUANTILES,
     "timeline": "jq -r .ts PATH | " + MINUTES,
     "names": "jq -r .query PATH | " + DOMAINS,
+    "tunnels": 'jq -r \'"\\(.["id.orig_h"]) \\(.query)"\' PATH | ' + PAIRS,
     "show": f"jq -c 'select(.uid == \"{MARK}\")' PATH",
 }
 CUT = {
     "slow": "zeek-cut id.resp_h rtt < PATH | grep -v -- '-$' | " + QUANTILES,
     "timeline": "zeek-cut ts < PATH | " + MINUTES,
     "names": "zeek-cut query < PATH | " + DOMAINS,
+    "tunnels": "zeek-cut id.orig_h query < PATH | " + PAIRS,
     "show": f"zeek-cut < PATH | awk -F'\\t' '$2 == \"{MARK}\"'",
+}
+# zeek-cut's work by awk alone: the columns of this log are known.
+AWK = {
+    name: script.replace("zeek-cut id.resp_h rtt < PATH", "awk -F'\\t' '!/^#/ {print $5, $9}' PATH")
+    .replace("zeek-cut ts < PATH", "awk -F'\\t' '!/^#/ {print $1}' PATH")
+    .replace("zeek-cut query < PATH", "awk -F'\\t' '!/^#/ {print $10}' PATH")
+    .replace("zeek-cut id.orig_h query < PATH", "awk -F'\\t' '!/^#/ {print $3, $10}' PATH")
+    .replace("zeek-cut < PATH | awk -F'\\t'", "awk -F'\\t'")
+    + (" PATH" if name == "show" else "")
+    for name, script in CUT.items()
 }
 
 
@@ -70,55 +79,80 @@ class Cost(NamedTuple):
     wall: float
     peak: int
 
+    def __str__(self) -> str:
+        """Write it as a row's cells."""
+        return f"{self.cpu:7.1f} s CPU {self.wall:7.1f} s {self.peak / 1e6:7,.0f} MB"
+
 
 def measure(argv: list[str]) -> Cost | None:
-    """Run a command; None when it fails."""
+    """Run a command; None when it fails, for want of memory for instance."""
     begun = time.monotonic()
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        argv,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
     complaint = process.stderr.read() if process.stderr else b""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        print(
-            f"{argv[-1][:60]}: {complaint.decode(errors='replace').strip()[-200:]}", file=sys.stderr
-        )
+        last = complaint.decode(errors="replace").strip()[-200:]
+        print(f"{' '.join(argv[-3:])[:60]}: {last}", file=sys.stderr)
         return None
     return Cost(usage.ru_utime + usage.ru_stime, time.monotonic() - begun, usage.ru_maxrss * 1024)
 
 
-def fill(folder: Path, records: int, forms: list[str]) -> dict[str, Path]:
+def fill(folder: Path, records: int) -> dict[str, Path]:
     """Write the same records in every form."""
     recorded = [json.loads(line) for line in gzip.decompress(RECORDED.read_bytes()).splitlines()]
-    paths = {form: folder / form / "dns.log" for form in forms}
+    paths = {form: folder / form / "dns.log" for form in ("json", "tsv")}
     paths["gzip"] = folder / "gzip" / "dns.log.gz"
     for path in paths.values():
-        path.parent.mkdir()
-    with paths["json"].open("w") as lines, paths["tsv"].open("w") as rows:
-        for turn in range(max(1, records // len(recorded))):
-            block = [_turned(record, turn) for record in recorded]
-            if turn == 0:
-                block[0]["uid"] = MARK
-            lines.writelines(json.dumps(one, separators=(",", ":")) + "\n" for one in block)
-            text = tsv(block)
-            rows.write(
-                text
-                if turn == 0
-                else "".join(line + "\n" for line in text.splitlines() if line[0] != "#")
-            )
+        path.parent.mkdir(parents=True)
+    turns = max(1, records // len(recorded))
+    with paths["json"].open("w") as lines:
+        lines.writelines(_repeated(_lines(recorded), recorded, turns))
+    header, *rows, close = tsv([_marked(one) for one in recorded]).splitlines(keepends=True)[7:]
+    with paths["tsv"].open("w") as table:
+        table.writelines(tsv(recorded[:1]).splitlines(keepends=True)[:7])
+        table.write(header)
+        table.writelines(_repeated(rows, recorded, turns))
+        table.write(close)
     with paths["gzip"].open("wb") as packed:
         subprocess.run(["gzip", "-1c", str(paths["json"])], stdout=packed, check=True)
     paths["parquet"] = folder / "parquet"
     cost = measure([*PANO, "to-parquet", str(paths["parquet"]), str(paths["json"])])
     sizes = ", ".join(f"{form} {_size(path) / 1e6:,.0f} MB" for form, path in paths.items())
-    print(f"{records:,} records: {sizes}; to-parquet {_said(cost)}", flush=True)
+    print(f"{turns * len(recorded):,} records: {sizes}; to-parquet {cost}", flush=True)
     return paths
 
 
-def _turned(record: dict[str, Any], turn: int) -> dict[str, Any]:
-    changed = {"ts": record["ts"] + turn * 17, "uid": f"{record['uid'][:9]}{turn:08x}"}
-    if turn % 2 and record["query"]:
-        changed["query"] = f"t{turn}.{record['query']}"
-    return record | changed
+def _marked(record: dict[str, Any]) -> dict[str, Any]:
+    """Put marks where each repetition has its own: time, uid, query."""
+    return record | {"ts": 1.0, "uid": "@uid@", "query": "@query@"}
+
+
+def _lines(recorded: list[dict[str, Any]]) -> list[str]:
+    return [json.dumps(_marked(one), separators=(",", ":")) + "\n" for one in recorded]
+
+
+def _repeated(templates: list[str], recorded: list[dict[str, Any]], turns: int) -> Iterator[str]:
+    """Yield the lines of all repetitions: a new time and uid, every other time a new name."""
+    cut = [
+        template.replace("1.000000", "@ts@", 1)
+        .replace('"ts":1.0', '"ts":@ts@', 1)
+        .replace("@uid@", "@ts@")
+        .replace("@query@", "@ts@")
+        .split("@ts@")
+        for template in templates
+    ]
+    told = [(one["ts"], one["uid"][:9], one["query"] or ".") for one in recorded]
+    for turn in range(turns):
+        prefix = f"t{turn}." if turn % 2 else ""
+        for place, (parts, (ts, uid, query)) in enumerate(zip(cut, told, strict=True)):
+            begin, middle, until, end = parts
+            own = MARK if turn == place == 0 else f"{uid}{turn:08x}"
+            yield f"{begin}{ts + turn * 17:.6f}{middle}{own}{until}{prefix}{query}{end}"
 
 
 def _size(path: Path) -> int:
@@ -127,26 +161,37 @@ def _size(path: Path) -> int:
 
 
 def commands(question: str, paths: dict[str, Path], *, ours: bool) -> dict[str, list[str]]:
-    """Give the commands that answer a question, by tool."""
+    """Give the commands that answer a question, by tool; say which tools are missing."""
     own = [MARK] if question == "show" else []
     found = {f"pano {form}": [*PANO, question, *own, str(path)] for form, path in paths.items()}
-    if ours or question not in ANSWERS:
+    if ours:
         return found
-    plain = PANDAS.format(path=str(paths["json"]), answer=ANSWERS[question])
-    zat = ZAT.format(path=str(paths["tsv"]), columns=COLUMNS[question], answer=ANSWERS[question])
-    found["pandas json"] = [sys.executable, "-c", plain]
-    found["zat tsv"] = [sys.executable, "-c", zat]
-    if shutil.which("jq"):
-        found["jq json"] = ["sh", "-c", JQ[question].replace("PATH", str(paths["json"]))]
-    if shutil.which("zeek-cut"):
-        found["zeek-cut tsv"] = ["sh", "-c", CUT[question].replace("PATH", str(paths["tsv"]))]
+    found["pandas json"] = [*FRAMES, "pandas", question, str(paths["json"])]
+    found["zat tsv"] = [*FRAMES, "zat", question, str(paths["tsv"])]
+    for tool, scripts, form in (("jq", JQ, "json"), ("zeek-cut", CUT, "tsv"), ("awk", AWK, "tsv")):
+        if shutil.which(tool):
+            script = scripts[question].replace("PATH", str(paths[form]))
+            found[f"{tool} {form}"] = ["sh", "-c", script]
+        elif question == QUESTIONS[0]:
+            print(f"{tool} is not installed: left out")
     return found
 
 
-def _said(cost: Cost | None) -> str:
-    if cost is None:
-        return "failed"
-    return f"{cost.cpu:7.1f} s CPU {cost.wall:7.1f} s {cost.peak / 1e6:7,.0f} MB"
+def compare(costs: dict[str, list[Cost]]) -> None:
+    """Print the least cost of each tool, and how many times ours is faster on the same file."""
+    best = {
+        tool: Cost(*map(min, zip(*told, strict=True))) if told else None
+        for tool, told in costs.items()
+    }
+    for tool, cost in best.items():
+        form = tool.rpartition(" ")[2]
+        mine = best.get(f"pano {form}")
+        ratio = ""
+        if cost and mine and not tool.startswith("pano"):
+            ratio = (
+                f"  pano: {cost.wall / mine.wall:.1f}x in time, {cost.cpu / mine.cpu:.1f}x in CPU"
+            )
+        print(f"{tool:14} {cost or 'failed'}{ratio}", flush=True)
 
 
 def main() -> None:
@@ -155,25 +200,31 @@ def main() -> None:
     options.add_argument("--records", type=int, default=10_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--ours", action="store_true")
+    options.add_argument("--only", default="")
+    options.add_argument("--folder", type=Path, help="keep the logs here, and use them again")
     options.add_argument("--questions", nargs="+", default=list(QUESTIONS))
     chosen = options.parse_args()
     zeek = find_zeek()
     if zeek:
         os.environ["PATH"] += f":{zeek.parent}"
     with tempfile.TemporaryDirectory() as name:
-        paths = fill(Path(name), chosen.records, ["json", "tsv"])
+        folder = chosen.folder or Path(name) / "logs"
+        paths = _there(folder) if folder.exists() else fill(folder, chosen.records)
         for question in chosen.questions:
             tools = commands(question, paths, ours=chosen.ours)
+            tools = {tool: argv for tool, argv in tools.items() if chosen.only in tool}
             costs: dict[str, list[Cost]] = {tool: [] for tool in tools}
             for _ in range(chosen.rounds):
                 for tool, argv in tools.items():
                     cost = measure(argv)
-                    if cost:
-                        costs[tool].append(cost)
+                    costs[tool] += [cost] if cost else []
             print(f"-- {question}")
-            for tool, told in costs.items():
-                best = Cost(*map(min, zip(*told, strict=True))) if told else None
-                print(f"{tool:14} {_said(best)}", flush=True)
+            compare(costs)
+
+
+def _there(folder: Path) -> dict[str, Path]:
+    names = {"json": "json/dns.log", "tsv": "tsv/dns.log", "gzip": "gzip/dns.log.gz"}
+    return {form: folder / name for form, name in (names | {"parquet": "parquet"}).items()}
 
 
 if __name__ == "__main__":

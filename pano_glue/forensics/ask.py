@@ -84,4 +84,9 @@ def complete_until(records: Records, ends: tuple[datetime, datetime] | None) -> 
     if ends is None:
         return ""
     begin, end = records.filter.since or ends[0], records.filter.until or ends[1]
-    return completeness(logs, begin, end)
+
+    def count(first: float, last: float) -> int:
+        found = f"epoch_us(ts) > {first * 1e6:.0f} AND epoch_us(ts) <= {last * 1e6:.0f}"
+        return int(records.number(f"SELECT count(*) FROM records WHERE {found}"))
+
+    return completeness(logs, begin, end, count if records.whole else None)

@@ -21,7 +21,7 @@ from pano_glue.forensics.render import FORMATS, check_form, render, tell
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pano_glue.forensics.anonymize import Key
+    from pano_glue.forensics.pseudonyms import Key
 
 app = typer.Typer(
     name="pano-bridge forensics",
@@ -83,7 +83,7 @@ def command_of(function: Callable[..., Answer]) -> Callable[..., None]:
         wanted = chosen(options)
         secret = _key(key)
         check_form(form)
-        with progress_bar() as progress:
+        with progress_bar(logs) as progress:
             answer = ask(function, logs, wanted, spark=spark, progress=progress, **options)
         if secret:
             from pano_glue.forensics.anonymize import anonymized
@@ -127,7 +127,7 @@ def _report(**options: Any) -> None:  # noqa: ANN401 - as its signature says
 
     output = options.pop("output")
     logs, wanted, key = _chosen_of(options)
-    with progress_bar() as progress, open_records(logs, wanted, progress=progress) as records:
+    with progress_bar(logs) as progress, open_records(logs, wanted, progress=progress) as records:
         page, answers = report(records, _key(key))
     tell(answers[0])
     try:
@@ -144,7 +144,7 @@ def _to_parquet(**options: Any) -> None:  # noqa: ANN401 - as its signature says
 
     folder = options.pop("folder")
     logs, wanted, key = _chosen_of(options)
-    with progress_bar() as progress, open_records(logs, wanted, progress=progress) as records:
+    with progress_bar(logs) as progress, open_records(logs, wanted, progress=progress) as records:
         written = to_parquet(records, folder, _key(key))
         readings = records.readings()
     answer = Answer("to-parquet", [], {}, "", readings)
@@ -155,7 +155,7 @@ def _to_parquet(**options: Any) -> None:  # noqa: ANN401 - as its signature says
 
 
 def _key(path: Path | None) -> Key | None:
-    from pano_glue.forensics.anonymize import read_key
+    from pano_glue.forensics.pseudonyms import read_key
 
     return read_key(path) if path else None
 

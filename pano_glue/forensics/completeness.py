@@ -16,11 +16,12 @@ from pano_glue.forensics.readers.open import blocks
 from pano_glue.forensics.readers.tsv_rows import TsvRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
 UNKNOWN = "completeness unknown: no pano_stats.log beside the logs"
+LATE = 15.0  # seconds from a query to its record, at most
 SILENCE = 3  # intervals without a word before a sensor counts as silent
 
 
@@ -42,8 +43,17 @@ class Lost(NamedTuple):
     silences: int
 
 
-def completeness(logs: Sequence[Path], begin: datetime, end: datetime) -> str:
-    """Say whether the records between two times (UTC) are all that were on the wire."""
+def completeness(
+    logs: Sequence[Path],
+    begin: datetime,
+    end: datetime,
+    count: Callable[[float, float], int] | None = None,
+) -> str:
+    """Say whether the records between two times (UTC) are all that were on the wire.
+
+    `count` gives how many records there are between two epoch seconds: of one sensor it shows what
+    was logged and is not here, because a batch or a file was lost on the way.
+    """
     sensors: dict[str, list[Totals]] = defaultdict(list)
     for path in logs:
         for totals in _read(path):
@@ -57,10 +67,15 @@ def completeness(logs: Sequence[Path], begin: datetime, end: datetime) -> str:
     }
     packets = sum(one.packets for one in lost.values())
     silences = sum(one.silences for one in lost.values())
-    if not packets and not silences:
+    missing = 0
+    if count and len(sensors) == 1:
+        (told,) = sensors.values()
+        missing = _missing(sorted(told, key=lambda one: one.ts), first, last, count)
+    if not packets and not silences and not missing:
         return f"complete: {len(sensors)} sensors dropped no packet in this range"
     parts = [f"{packets:,} packets dropped"] if packets else []
     parts += [f"{silences:,} times a sensor was silent"] if silences else []
+    parts += [f"at least {missing:,} records lost in batches or files"] if missing else []
     return f"incomplete: {', '.join(parts)} in this range"
 
 
@@ -77,6 +92,21 @@ def _lost(told: Sequence[Totals], first: float, last: float) -> Lost:
         silences += usual > 0 and after.ts - before.ts > SILENCE * usual
     covered = told[0].ts - usual * SILENCE <= first and last <= told[-1].ts + usual * SILENCE
     return Lost(packets, silences + (usual > 0 and not covered))
+
+
+def _missing(
+    told: Sequence[Totals], first: float, last: float, count: Callable[[float, float], int]
+) -> int:
+    """Compare what one sensor logged within the range with what is here; never too many."""
+    steps = [(a, b) for a, b in pairwise(told) if first <= a.ts and b.ts <= last]
+    if not steps:
+        return 0
+    logged = sum(
+        after.records_logged
+        - (0 if after.records_logged < before.records_logged else before.records_logged)
+        for before, after in steps
+    )
+    return max(0, logged - count(steps[0][0].ts - LATE, steps[-1][1].ts))
 
 
 def _read(path: Path) -> Iterator[Totals]:

@@ -26,9 +26,13 @@ class Suffixes(RegisteredDomains):
 
     def of_end(self, end: str, labels: int) -> str | None:
         """Give the registered domain of names that end so; None when more labels may change it."""
-        if end.count(".") + 1 == labels and end in self._deeper:
+        if end.count(".") + 1 == labels and (end in self._deeper or self._is_public(end)):
             return None
         return self.of(end)
+
+    def _is_public(self, end: str) -> bool:
+        """Tell whether names are registered one label below, so that one more has to be known."""
+        return self.of(f"x.{end}") == f"x.{end}"
 
 
 def suffixes() -> Suffixes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY = "600MiB"  # the whole process stays below 1 GB with it
+WRITTEN_AT_ONCE = 50_000  # rows that a thread holds while it writes partitions; wide ones
 POLL = 0.05  # seconds between two looks at the progress
 
 
@@ -41,6 +42,7 @@ class DuckEngine:
             f"memory_limit = '{MEMORY}'",
             f"temp_directory = '{self._spill.name}'",
             "preserve_insertion_order = false",
+            f"partitioned_write_flush_threshold = {WRITTEN_AT_ONCE}",
             "TimeZone = 'UTC'",
             "enable_progress_bar = true",
             "enable_progress_bar_print = false",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from pano_glue.errors import PanoError
 from pano_glue.forensics.readers.damaged import HALF, clean
 from pano_glue.forensics.readers.engine_json import select_json
 from pano_glue.forensics.readers.engine_parquet import scan, select_columns
-from pano_glue.forensics.readers.engine_tsv import UNESCAPE, select_tsv
+from pano_glue.forensics.readers.engine_tsv import UNESCAPE, misfits, select_tsv
 from pano_glue.forensics.readers.open import blocks
 from pano_glue.forensics.readers.reading import Reading
 from pano_glue.forensics.readers.sniff import Kind, kind_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 SELECT: dict[str, Callable[[Sequence[Path], Kind], str]] = {"json": select_json, "tsv": select_tsv}
 CLEANED = Kind("json")
+ATTEMPTS = 3  # scans that end at a damaged file, before all are read leniently
 UNREADABLE = {
     "unknown": "neither JSON lines, TSV, Parquet nor a capture",
     "other": "another log",
@@ -84,27 +87,40 @@ class Logs:
             PanoError: when nothing could be read.
         """
         wanted = f"SELECT {columns}, fault, file_index FROM"
-        while True:
+        for attempt in count():
             try:
                 self._engine.table(name, f"{wanted} ({self.relation()}) WHERE fault OR ({where})")
             except self._engine.failures as error:
                 self._clean_failed(str(error))
             else:
                 break
+            if attempt == ATTEMPTS:
+                self._become_lenient()
         files = [path for part in self._parts() for path in part.paths]
         self._count(name, files)
-        faulty = self._engine.frame(
-            f"SELECT file_index, count(*) AS lines FROM {name} WHERE fault GROUP BY 1"
-        )
-        for index, lines in zip(faulty["file_index"], faulty["lines"], strict=True):
+        for index, lines in self._faulty(name, files).items():
             path = files[index]
             if lines == 1 and _ends_in_half_a_line(path):
-                self.readings[path].skipped[HALF] += 1
+                self.readings[path].skipped[HALF] = 1
                 self._engine.run(f"DELETE FROM {name} WHERE fault AND file_index = {index}")
                 continue
             self._engine.run(f"DELETE FROM {name} WHERE file_index = {index}")
             cleaned = select_json([self._clean(path)], CLEANED)
             self._engine.run(f"INSERT INTO {name} {wanted} ({cleaned}) WHERE {where}")
+
+    def _faulty(self, name: str, files: Sequence[Path]) -> Counter[int]:
+        """Count, by place in `files`, the lines that are no record."""
+        counts = self._engine.frame(
+            f"SELECT file_index, count(*) AS lines FROM {name} WHERE fault GROUP BY 1"
+        )
+        found = Counter(dict(zip(counts["file_index"], counts["lines"], strict=True)))
+        places = {str(path): place for place, path in enumerate(files)}
+        for kind, paths in self._groups.items():
+            if kind.form == "tsv":
+                rejected = self._engine.frame(misfits(paths, kind))
+                for path, lines in zip(rejected["file_path"], rejected["lines"], strict=True):
+                    found[places[path]] += lines
+        return found
 
     def _parts(self) -> list[Part]:
         parts = [
@@ -162,6 +178,15 @@ class Logs:
             raise PanoError(complaint.splitlines()[0], "check the file")
         for path in named or failing:
             self._clean(path)
+
+    def _become_lenient(self) -> None:
+        """Read all damaged files in one go, now that one after the other took too long."""
+        groups, self._groups = self._groups, {}
+        for kind, paths in groups.items():
+            self._groups.setdefault(kind._replace(lenient=kind.form == "json"), []).extend(paths)
+            if kind.form == "json":
+                for path in paths:
+                    self.readings[path].notes.append("values of a wrong type count as absent")
 
     def _count(self, name: str, files: Sequence[Path]) -> None:
         counts = self._engine.frame(

@@ -5,6 +5,13 @@ Quantiles are of values that occurred (`quantile_disc`), so that every engine gi
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pano_glue.forensics.records import Records
+
 QUERY = "outcome IN ('answered', 'timeout', 'unreachable')"
 RESPONSE = "outcome IN ('answered', 'late', 'orphan')"
 UNANSWERED = "outcome IN ('timeout', 'unreachable')"
@@ -30,6 +37,30 @@ def quantiles(*percents: int) -> str:
         f"quantile_disc(rtt, [{listed}])[{place}] AS p{percent}_seconds"
         for place, percent in enumerate(percents, 1)
     )
+
+
+def ranked(  # noqa: PLR0913, PLR0917 - the parts of one query
+    records: Records,
+    group: str,
+    counted: str,
+    shares: tuple[str, ...],
+    percents: tuple[int, ...],
+    limit: int,
+) -> tuple[pd.DataFrame, str]:
+    """Count records by `group`, the most asked first; give the table and how many there are."""
+    inner = (
+        f"SELECT {group}, {QUERIES}, {counted}, {NXDOMAIN}, {FAILURES}, {TIMEOUTS}, "
+        f"coalesce(sum(retransmits), 0) AS retransmits, {quantiles(*percents)}, {SEEN} "
+        f"FROM records GROUP BY {group}"
+    )
+    parts = ", ".join(share(part, "queries", part) for part in shares)
+    table = records.frame(
+        f"SELECT *, {parts} FROM ({inner}) ORDER BY queries DESC, {group} LIMIT {limit}"
+    )
+    whole = records.frame(
+        f"SELECT count(DISTINCT {group}) AS groups, count(*) AS n FROM records"
+    ).iloc[0]
+    return table, f"{whole['groups']:,.0f} {group}s in {whole['n']:,.0f} records"
 
 
 def share(part: str, whole: str, name: str) -> str:

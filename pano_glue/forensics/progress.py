@@ -4,28 +4,59 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[float], None] | None]:
-    """Show a bar on stderr while a question runs; none where that is no terminal."""
+def progress_bar(logs: Sequence[str] = ()) -> Iterator[Callable[[float], None] | None]:
+    """Show a bar on stderr while a question runs; none where that is no terminal.
+
+    It tells the share that is done of the pass at hand (a question takes several), how fast `logs`
+    are read, by their size on disk, and the time left.
+    """
     if not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f} %")
+    size = max(1, sum(map(_size, logs)))
     with Progress(
-        *columns,
+        "{task.description}",
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(compact=True),
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        task = bar.add_task("reading", total=1.0)
-        yield lambda done: bar.update(task, completed=done)
+        task = bar.add_task("reading", total=size)
+        last = 0.0
+
+        def told(done: float) -> None:
+            nonlocal last
+            if done < last:  # the next pass: of the log again, or of what was kept of it
+                bar.reset(task)
+            last = done
+            bar.update(task, completed=done * size)
+
+        yield told
+
+
+def _size(log: str) -> int:
+    """Give the size of a file, or of all in a folder; a glob's or a topic's is not known."""
+    path = Path(log)
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

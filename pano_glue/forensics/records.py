@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Source = "str | Path | Sequence[str | Path] | pd.DataFrame"
 ALL = ", ".join(f'"{name}"' for name in NAMES)
+# Engines look at the columns that they are asked for: this has every one looked at.
+LOOKED_AT = f"hash({ALL}) IS NOT NULL"
 
 
 @dataclass
@@ -42,9 +44,12 @@ class Records:
     relation: str = ""
     paths: Sequence[Path] = ()
     spark_readings: Sequence[Reading] = ()
+    whole: bool = False  # `records` has all of the range, and their `ts`
 
     def keep(self, columns: str = ALL, where: str = "TRUE", *, unfiltered: bool = False) -> None:
         """Make `records` of some columns."""
+        only_time = replace(self.filter, since=None, until=None) == Filter()
+        self.whole = where == "TRUE" and only_time and columns.startswith(("ts", '"ts"'))
         wanted = where if unfiltered else f"({self.filter.where()}) AND ({where})"
         if self.logs is None or self.logs.only_parquet:
             self.engine.view("every", self._every())

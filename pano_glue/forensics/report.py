@@ -12,10 +12,11 @@ from pano_glue.forensics.duck import DuckEngine
 from pano_glue.forensics.logs import Logs
 from pano_glue.forensics.page import page
 from pano_glue.forensics.questions import question
+from pano_glue.forensics.records import LOOKED_AT
 from pano_glue.forensics.to_parquet import write
 
 if TYPE_CHECKING:
-    from pano_glue.forensics.anonymize import Key
+    from pano_glue.forensics.pseudonyms import Key
     from pano_glue.forensics.records import Records
 
 ASKED = (
@@ -40,7 +41,7 @@ def report(records: Records, key: Key | None = None) -> tuple[str, list[Answer]]
     """
     if not isinstance(records.engine, DuckEngine):
         raise PanoError("report works without --spark", "leave it out")
-    records.keep("ts")
+    records.keep("ts", LOOKED_AT)
     whole = int(records.number("SELECT count(*) FROM records"))
     ends = records.span() if whole else None
     readings, complete = records.readings(), complete_until(records, ends)

@@ -22,7 +22,7 @@ from pano_glue.forensics.readers.inputs import find_files
 from pano_glue.forensics.readers.reading import Reading
 from pano_glue.forensics.readers.sniff import Kind, kind_of
 from pano_glue.forensics.readers.tsv_rows import unescape
-from pano_glue.forensics.schema import FAULT, FIELDS, PATH, SYSTEM
+from pano_glue.forensics.schema import FAULT, FIELDS, PATH, SYSTEM, Field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -119,7 +119,8 @@ class SparkEngine:
 
     def function(self, name: str, of: Callable[[str], str]) -> None:
         """Give a function from text to text."""
-        self.session.udf.register(name, of)
+        # Spark calls it for rows that a CASE leaves out, too.
+        self.session.udf.register(name, lambda text: None if text is None else of(text))
 
     def close(self) -> None:
         """Forget what was kept; the session may be another's too."""
@@ -176,7 +177,7 @@ def _kinds(texts: list[str]) -> Iterator[tuple[str, Kind]]:
         if kind.form not in {"json", "tsv", "parquet"} or not kind.plain:
             cure = "run to-parquet without --spark first: it reads what is damaged, and says so"
             raise PanoError(f"{path}: no clean JSON lines, TSV or Parquet", cure)
-        yield str(path), kind._replace(packed="none")
+        yield str(path), kind._replace(packed="none", lenient=False)
 
 
 def _relation(engine: SparkEngine, number: int, kind: Kind, paths: list[str]) -> str:
@@ -202,11 +203,11 @@ def _relation(engine: SparkEngine, number: int, kind: Kind, paths: list[str]) ->
     else:
         columns = _header(paths[0])
         schema = ", ".join(f"`{column}` string" for column in columns)
-        read.csv(paths, schema=schema, sep="\t", quote="", comment="#").createOrReplaceTempView(
-            name
-        )
+        read.csv(
+            paths, schema=schema, sep="\t", quote="", comment="#", nullValue="-"
+        ).createOrReplaceTempView(name)
         raw = {
-            field.name: value_of(field.kind, f'"{field.zeek}"' if field.zeek in columns else None)
+            field.name: _of_text(field) if field.zeek in columns else f"CAST(NULL AS {field.kind})"
             for field in FIELDS
         }
         others = f'CAST(NULL AS VARCHAR) AS "{PATH}", CAST(NULL AS VARCHAR) AS "{SYSTEM}"'
@@ -215,6 +216,14 @@ def _relation(engine: SparkEngine, number: int, kind: Kind, paths: list[str]) ->
         f"SELECT {meanings()}, coalesce({FAULT}, FALSE) AS fault, 0 AS file_index FROM "
         f"(SELECT {listed}, {others} FROM {name})"
     )
+
+
+def _of_text(field: Field) -> str:
+    if field.kind == "BOOLEAN":
+        return f"(\"{field.zeek}\" = 'T')"
+    if field.kind in {"DOUBLE", "INTEGER"}:
+        return f'CAST("{field.zeek}" AS {field.kind})'
+    return value_of(field.zeek, field.kind)
 
 
 def _header(path: str) -> list[str]:

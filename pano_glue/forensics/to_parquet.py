@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from pano_glue.errors import PanoError
 from pano_glue.forensics.duck import DuckEngine
+from pano_glue.forensics.records import LOOKED_AT
 from pano_glue.forensics.schema import FIELDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pano_glue.forensics.anonymize import Key
+    from pano_glue.forensics.pseudonyms import Key
     from pano_glue.forensics.records import Records
 
 ROW_GROUP = 100_000
@@ -32,7 +33,7 @@ def to_parquet(records: Records, folder: Path, key: Key | None = None) -> int:
         raise PanoError(f"{folder} is not empty", cure)
     if not isinstance(records.engine, DuckEngine):
         raise PanoError("to-parquet works without --spark", "leave it out")
-    records.keep("ts")
+    records.keep("ts", LOOKED_AT)
     written = int(records.number("SELECT count(*) FROM records"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +62,9 @@ def write(records: Records, folder: Path, key: Key | None = None, where: str = "
     folder.mkdir()
     values = {field.name: f'"{field.name}"' for field in FIELDS} | {"ts": "ts::TIMESTAMPTZ"}
     if key is not None:
-        values |= key.columns(engine)
+        from pano_glue.forensics.anonymize import mapped_columns
+
+        values |= mapped_columns(key, engine)
     columns = ", ".join(f'{values[field.name]} AS "{field.zeek}"' for field in FIELDS)
     target = str(folder).replace("'", "''")
     try:

@@ -248,7 +248,7 @@ def unreachable() -> Iterator[Packet]:
 
 
 def neighbours() -> Iterator[Packet]:
-    """DNS beside what Zeek's own scripts take for it: multicast DNS, LLMNR, NetBIOS."""
+    """DNS beside what Zeek takes for it: multicast DNS, LLMNR, NetBIOS, a site's own port."""
     yield sent(0, query(1, "www.example"))
     yield sent(0.01, reply(1, "www.example"), SERVER, CLIENT)
     bonjour = Host(CLIENT.address, 5353)
@@ -259,6 +259,9 @@ def neighbours() -> Iterator[Packet]:
     yield sent(2, query(2, "nas", flags=0), Host(CLIENT.address, 5355), Host("224.0.0.252", 5355))
     name = "".join(chr(65 + (c >> 4)) + chr(65 + (c & 15)) for c in b"FILESERVER     \0")
     yield sent(3, query(3, name, 32, flags=RD), Host(CLIENT.address, 137), Host("192.0.2.255", 137))
+    own = Host(SERVER.address, 5300)
+    yield sent(4, query(4, "own.example"), CLIENT, own)
+    yield sent(4.1, reply(4, "own.example"), own, CLIENT)
 
 
 def complaints() -> Iterator[Packet]:

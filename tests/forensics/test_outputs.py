@@ -17,8 +17,9 @@ import pytest
 
 from pano_glue import forensics
 from pano_glue.errors import PanoError, SettingError
-from pano_glue.forensics.anonymize import Key, anonymized, read_key
+from pano_glue.forensics.anonymize import anonymized
 from pano_glue.forensics.completeness import completeness
+from pano_glue.forensics.pseudonyms import Key, read_key
 from pano_glue.forensics.questions import QUESTIONS
 from tests.data.planted import BEGIN
 
@@ -133,7 +134,7 @@ def test_errors_are_one_line_with_a_cure(cli: Cli, lab_log: Path, tmp_path: Path
         (("compare", "yesterday", "2h/1h", lab_log), 2, "BEGIN/END"),
         (("slow", lab_log, "--output", tmp_path / "no" / "file"), 2, "--output"),
         (("to-parquet", tmp_path, lab_log), 1, "not empty"),
-        (("tunnels", lab_log, "--anonymize", tmp_path / "nokey"), 2, "/dev/urandom"),
+        (("tunnels", lab_log, "--anonymize", tmp_path / "nokey"), 2, "openssl rand"),
     ):
         (tmp_path / "something").touch()
         done = cli(*arguments)
@@ -209,6 +210,24 @@ def test_completeness(tmp_path: Path) -> None:
     assert "unknown" in completeness([], *moments(0, 1))
 
 
+def test_what_was_logged_and_is_not_here_is_missed(tmp_path: Path) -> None:
+    """As when a batch was lost on the way, or an archive is gone."""
+    path = tmp_path / "pano_stats.log"
+    rows = [{"ts": BEGIN + 10 * n, "sensor": "s", "records_logged": 100 * n} for n in range(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked: list[tuple[float, float]] = []
+
+    def here(first: float, last: float) -> int:
+        asked.append((first, last))
+        return 370
+
+    said = completeness([path], *moments(0, 40), here)
+    assert said == "incomplete: at least 30 records lost in batches or files in this range"
+    assert asked[0][0] < BEGIN  # records are logged some time after their query
+    assert asked[0][1] == BEGIN + 40
+    assert completeness([path], *moments(0, 40), lambda *_: 400).startswith("complete")
+
+
 def test_every_answer_says_whether_it_is_complete(cli: Cli, lab_log: Path) -> None:
     assert "completeness unknown" in cli("slow", lab_log).stderr
     (lab_log.parent / "pano_stats.log").write_bytes(
@@ -279,19 +298,34 @@ def test_no_name_or_address_is_left(planted_log: Path, key: Key) -> None:
 
 def test_keys_are_files_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "key"
-    path.write_bytes(b"k" * 32)
+    path.write_text("6b" * 32 + "\n")
     path.chmod(0o644)
     with pytest.raises(SettingError, match="others can read it"):
         read_key(path)
     path.chmod(0o600)
-    path.write_bytes(b"short")
-    with pytest.raises(SettingError, match="no key"):
-        read_key(path)
+    assert read_key(path).name("www.example.org") == Key(b"k" * 32).name("www.example.org")
+    for wrong in ("short", "k" * 64, "6b" * 33, "6b" * 32 + "\n" + "6b" * 32):
+        path.write_text(wrong)
+        with pytest.raises(SettingError, match="no key of 64"):
+            read_key(path)
+
+
+def test_the_mapping_is_what_the_docs_say() -> None:
+    """What a sensor with the same key (PANO::pseudonyms) has to come to as well."""
+    pytest.importorskip("yacryptopan", reason="yacryptopan is not installed")
+    text = (Path(__file__).parents[2] / "docs" / "forensics.md").read_text()
+    table = re.findall(
+        r"^\| `([^`]+)` \| (address|name|network) \| `([^`]+)` \|$", text, re.MULTILINE
+    )
+    assert len(table) >= 10
+    key = Key(bytes(range(32)))
+    for plain, kind, pseudonym in table:
+        assert getattr(key, kind)(plain) == pseudonym, plain
 
 
 def test_parquet_with_pseudonyms(cli: Cli, planted_log: Path, tmp_path: Path) -> None:
     path = tmp_path / "key"
-    path.write_bytes(b"k" * 32)
+    path.write_text("6b" * 32)
     path.chmod(0o600)
     done = cli("to-parquet", tmp_path / "lake", planted_log, "--anonymize", path)
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import pytest
 
 from pano_glue import forensics
 from tests.data.planted import FRESH, SLOW, Planted, plant, write
+from tests.data.planted_otherwise import NEW_SINCE, plant_otherwise
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +90,21 @@ def test_search_suffixes_are_waste(planted: Planted, planted_log: Path) -> None:
     assert reasons["search suffix"] == planted.suffixed
     suffixes = answer.tables["search suffixes"].set_index("suffix")["queries"]
     assert suffixes["svc.cluster.test"] == planted.suffixed / 3
+
+
+@pytest.mark.parametrize("seed", [77, 78])
+def test_a_log_with_which_no_threshold_was_chosen(seed: int, tmp_path: Path) -> None:
+    """Other tools, timers, suffixes and look-alikes: what is found, and what is rightly not."""
+    other = plant_otherwise(seed)
+    log = write(other.records, tmp_path / "dns.log")
+    tunnels = forensics.tunnels(log, all=True).frame
+    assert pairs(tunnels[tunnels["verdict"] == "tunnel"], "client", "domain") == other.tunnels
+    assert {"maps.test", "spam.test", "av.example"} <= set(tunnels["domain"])
+    beacons = forensics.beacons(log, all=True).frame
+    assert pairs(beacons[beacons["verdict"] == "beacon"], "client", "query") == other.beacons
+    assert {"updates.os.test", "feed.news.test"} <= set(beacons["query"])
+    new = forensics.new_names(log, since=str(int(NEW_SINCE))).frame
+    assert dict(zip(new["domain"], new["first_client"], strict=True)) == other.fresh
 
 
 @pytest.mark.parametrize("seed", OTHER_SEEDS)

@@ -174,6 +174,22 @@ def test_repeats_within_the_ttl(tmp_path: Path) -> None:
     }
 
 
+def test_registered_domains_are_those_of_the_list(tmp_path: Path) -> None:
+    """Of names of any depth, and below suffixes of any depth; the package itself tells which."""
+    rules = pytest.importorskip("publicsuffixlist", reason="publicsuffixlist is not installed")
+    suffixes = ["com", "ac.uk", "co.uk", "co.jp", "github.io", "kawasaki.jp", "city.kawasaki.jp"]
+    suffixes += ["x.ck", "www.ck", "eu-west-1.compute.amazonaws.com", "nosuchtld"]
+    names = [f"{sub}{suffix}" for suffix in suffixes for sub in ("a.b.c.new.", "a.new.", "new.")]
+    log = tmp_path / "dns.log"
+    record = {"id.orig_h": "10.0.0.1", "id.resp_h": "10.0.0.2", "qtype": 1, "rcode": 0}
+    log.write_text(
+        "".join(json.dumps(record | {"ts": BEGIN, "query": name}) + "\n" for name in names)
+    )
+    frame = forensics.names(log, limit=1000).frame
+    expected = Counter(rules.PublicSuffixList().privatesuffix(name) or name for name in names)
+    assert dict(zip(frame["domain"], frame["queries"], strict=True)) == expected
+
+
 FILTERS: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = {
     "client": ({"client": "fd77::/16"}, lambda one: one["id.orig_h"].startswith("fd77")),
     "clients": ({"client": ["fd77::1", "10.77.0.1"]}, lambda _: True),

@@ -217,6 +217,26 @@ def test_a_row_with_too_few_columns_is_skipped(tmp_path: Path) -> None:
     assert read(log)[:2] == (1, {"lines that are no record": 1})
 
 
+@pytest.mark.parametrize("form", ["json", "tsv"])
+def test_a_wrong_value_in_any_column_is_told(form: str, tmp_path: Path) -> None:
+    """Engines look only at the columns that a question needs; what is stored is looked at whole."""
+    from pano_glue.forensics.to_parquet import to_parquet
+
+    records = [json.loads(line(number)) for number in range(3)]
+    records[1]["qtype"] = "many"
+    log = tmp_path / "dns.log"
+    log.write_text(tsv(records) if form == "tsv" else "".join(map(line_of, records)))
+    with open_records(log) as opened:
+        assert to_parquet(opened, tmp_path / "lake") == 2
+        assert opened.readings()[0].skipped == {"lines that are no record": 1}
+    assert len(forensics.load(tmp_path / "lake")) == 2
+    assert len(forensics.search(log).frame) == 2
+
+
+def line_of(record: dict[str, Any]) -> str:
+    return json.dumps(record) + "\n"
+
+
 def test_hostile_names_keep_every_byte_in_tsv(tmp_path: Path) -> None:
     names = [
         "a#b.test",

@@ -22,6 +22,7 @@ MEASURES = {
     "failures": "count(*) FILTER (WHERE failed)",
     "waiting": "coalesce(sum(microseconds), 0) / 1e6",
 }
+RELATIONS = {"domain": "named", "network": "networked"}
 DIMENSIONS = ("server", "client", "network", "domain", "qtype_name", "result")
 COLUMNS = (
     f"ts, client, server, query, qtype_name, outcome, {RESULT} AS result, {FAILED} AS failed, "
@@ -36,7 +37,13 @@ def compare(records: Records, a: Range, b: Range, limit: Limit = 20) -> Answer:
     both = " OR ".join(
         f"(ts >= {literal(begin)} AND ts < {literal(end)})" for begin, end in ranges.values()
     )
-    records.keep(f"{COLUMNS}, {network_of('client')} AS network", both)
+    records.keep(COLUMNS, both)
+    # Of an address once, not of every record.
+    records.engine.table(
+        "networks",
+        f"SELECT client, {network_of('client')} AS network FROM (SELECT DISTINCT client FROM records)",
+    )
+    records.engine.view("networked", "SELECT * FROM records JOIN networks USING (client)")
     name_domains(records)
     seconds = {side: (end - begin).total_seconds() for side, (begin, end) in ranges.items()}
     rates = ", ".join(
@@ -90,7 +97,7 @@ def _explained(records: Records, rates: str, whole: pd.DataFrame, limit: int) ->
     total = whole.iloc[0]
     found = []
     for dimension in DIMENSIONS:
-        relation = "named" if dimension == "domain" else "records"
+        relation = RELATIONS.get(dimension, "records")
         frame = records.frame(
             f"SELECT CAST({dimension} AS VARCHAR) AS value, {rates} FROM {relation} "
             f"WHERE {dimension} IS NOT NULL GROUP BY 1"

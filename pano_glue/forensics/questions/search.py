@@ -29,13 +29,13 @@ def search(records: Records, limit: Limit = 100) -> Answer:
     oldest = records.number(
         f"SELECT min(ts) FROM (SELECT ts FROM records ORDER BY ts DESC LIMIT {limit})"
     )
-    since = f"ts >= TIMESTAMP '{oldest}'" if found else "FALSE"
+    records.keep(ALL, f"ts >= TIMESTAMP '{oldest}'" if found else "FALSE")
     named = ", ".join(
         f'"{field.name}" AS "{field.zeek}"' for field in FIELDS if field.name != "server_name"
     )
     newest = records.frame(
-        f"SELECT {named}, server_name FROM (SELECT {ALL} FROM every WHERE {since} AND ({records.filter.where()}) "
-        f"ORDER BY ts DESC, uid DESC, trans_id DESC LIMIT {limit}) ORDER BY ts, uid, trans_id"
+        f"SELECT {named}, server_name FROM (SELECT * FROM records ORDER BY ts DESC, uid DESC, "
+        f"trans_id DESC LIMIT {limit}) ORDER BY ts, uid, trans_id"
     )
     return Answer(
         "search",

@@ -21,7 +21,7 @@ def timeline(records: Records, bucket: Bucket = "") -> Answer:
     import pandas as pd
 
     step = max(1, math.ceil(duration(bucket, "--bucket").total_seconds())) if bucket else 0
-    records.keep("epoch_us(ts) // 1000000 AS second, outcome, rcode, rtt")
+    records.keep("ts, epoch_us(ts) // 1000000 AS second, outcome, rcode, rtt")
     ends = records.frame(
         "SELECT min(second) AS first, max(second) AS last, count(*) AS n FROM records"
     ).iloc[0]

@@ -28,7 +28,7 @@ def wasted(records: Records, limit: Limit = 20) -> Answer:
     """Queries that need not have been sent, why, by whom, and what it would save."""
     records.keep(
         "ts, client, query, qtype, rcode, array_length(answers) > 0 AS answered, "
-        f"{NODATA} AS nodata, list_min(TTLs) AS ttl, {network_of('client')} AS network",
+        f"{NODATA} AS nodata, list_min(TTLs) AS ttl",
         f"query <> '' AND {QUERY}",
     )
     records.engine.table("asked", "SELECT DISTINCT client, query FROM records")
@@ -83,7 +83,7 @@ def _families() -> str:
 def _judged() -> str:
     before = "OVER (PARTITION BY client, query, qtype ORDER BY ts)"
     return (
-        "SELECT turn.client, turn.query, network, "
+        "SELECT turn.client, turn.query, "
         "substr(turn.query, length(base) + 2) AS suffix, "
         "CASE WHEN rcode = 3 AND base IS NOT NULL THEN 'search suffix' "
         "WHEN nodata AND ((qtype = 28 AND v4) OR (qtype = 1 AND v6)) THEN 'no such family' "
@@ -103,9 +103,13 @@ def _by(records: Records, column: str, condition: str, limit: int) -> pd.DataFra
 
 
 def _networks(records: Records, limit: int) -> pd.DataFrame:
+    by_client = "SELECT client, count(*) AS n, count(reason) AS wasted FROM judged GROUP BY client"
+    by_network = (
+        f"SELECT {network_of('client')} AS network, CAST(sum(n) AS BIGINT) AS queries, "
+        f"CAST(sum(wasted) AS BIGINT) AS wasted FROM ({by_client}) GROUP BY 1"
+    )
     table = records.frame(
-        f"SELECT *, {share('wasted', 'queries', 'wasted')} FROM (SELECT network, count(*) AS queries, "
-        "count(reason) AS wasted FROM judged GROUP BY network) "
+        f"SELECT *, {share('wasted', 'queries', 'wasted')} FROM ({by_network}) "
         f"ORDER BY wasted DESC, network LIMIT {limit}"
     )
     table["network"] = table["network"].map(tidy)

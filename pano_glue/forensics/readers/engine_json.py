@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def select_json(paths: Sequence[Path], kind: Kind) -> str:
     """Write the query that reads `paths`, all of one `kind`: the schema, `fault` and `file_index`.
 
-    A line that cannot be read, or is no record, comes as a row with `fault`.
+    A line that is no record comes as a row with `fault`. One that cannot be read, or has a value of
+    another type in a column that is asked for, raises; of a `lenient` kind it comes as a row, too,
+    and such a value is absent.
     """
     columns = {PATH: "VARCHAR", SYSTEM: "VARCHAR"}
     for field in FIELDS:
@@ -26,8 +28,8 @@ def select_json(paths: Sequence[Path], kind: Kind) -> str:
     files = ", ".join(quoted(str(path)) for path in paths)
     packed = f", compression = '{kind.packed}'" if kind.packed != "none" else ""
     source = (
-        f"read_json([{files}], format = 'newline_delimited', ignore_errors = true, "
-        f"columns = {{{listed}}}{packed})"
+        f"read_json([{files}], format = 'newline_delimited', "
+        f"ignore_errors = {str(kind.lenient).lower()}, columns = {{{listed}}}{packed})"
     )
     raw = [
         f'"{field.zeek.replace(".", kind.scope)}" AS "{field.name}"'

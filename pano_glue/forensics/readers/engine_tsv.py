@@ -1,7 +1,9 @@
-r"""Clean TSV, read by DuckDB: a line at a time, split at the tabs.
+r"""Clean TSV, read by DuckDB's CSV reader with the header's columns and their types.
 
-Not by its CSV reader's columns: Zeek's TSV has no quotes, has header lines in the middle after a
-restart, and `#` within values. zat (`LogToDataFrame`) reads it too, into memory and on one core.
+Zeek's TSV has no quotes, so the reader is given none; bytes stand as `\xHH` and are put in place
+here; lines of the header come again after a restart. What does not fit the columns comes into
+DuckDB's table of rejected lines: the header's lines must be there, and nothing else (`misfits`).
+zat (`LogToDataFrame`) reads the same, into memory and on one core; a test compares the two.
 """
 
 from __future__ import annotations
@@ -18,72 +20,82 @@ if TYPE_CHECKING:
     from pano_glue.forensics.readers.sniff import Kind
 
 UNESCAPE = "tsv_unescape"  # the function that the engine must have
+LONGEST = 16 << 20  # bytes of a line
 
 
 def select_tsv(paths: Sequence[Path], kind: Kind) -> str:
     """Write the query that reads `paths`, all with the same columns, as `select_json` does."""
     files = ", ".join(quoted(str(path)) for path in paths)
     packed = f", compression = '{kind.packed}'" if kind.packed != "none" else ""
-    lines = (
-        f"SELECT line, string_split(line, chr(9)) AS row, file_index FROM read_csv([{files}], "
-        "columns = {'line': 'VARCHAR'}, delim = '\\x01', quote = '', escape = '', comment = '', "
-        f"header = false, auto_detect = false, max_line_size = 16777216{packed}) "
-        f"WHERE NOT ({_expected_header(kind)})"
+    columns = ", ".join(f"{quoted(name)}: '{_read_as(name)}'" for name in kind.columns)
+    source = (
+        f"read_csv([{files}], columns = {{{columns}}}, delim = chr(9), quote = '', escape = '', "
+        "comment = '', nullstr = '-', header = false, auto_detect = false, store_rejects = true, "
+        f"max_line_size = {LONGEST}{packed})"
     )
-    places = {name: place + 1 for place, name in enumerate(kind.columns) if name in BY_ZEEK}
-    raw = []
-    for field in FIELDS:
-        place = places.get(field.zeek)
-        value = value_of(field.kind, f"row[{place}]" if place else None)
-        raw.append(f'{value} AS "{field.name}"')
+    values = {
+        field.name: value_of(field.zeek, field.kind)
+        if field.zeek in kind.columns
+        else f"CAST(NULL AS {field.kind})"
+        for field in FIELDS
+    }
+    raw = ", ".join(f'{value} AS "{name}"' for name, value in values.items())
     inner = (
-        f'SELECT {", ".join(raw)}, CAST(NULL AS VARCHAR) AS "{PATH}", '
-        f'CAST(NULL AS VARCHAR) AS "{SYSTEM}", '
-        f"len(row) <> {len(kind.columns)} OR starts_with(line, '#') AS odd, file_index "
-        f"FROM ({lines})"
+        f'SELECT {raw}, CAST(NULL AS VARCHAR) AS "{PATH}", CAST(NULL AS VARCHAR) AS "{SYSTEM}", '
+        f"file_index FROM {source}"
     )
+    return f"SELECT {meanings()}, coalesce({FAULT}, FALSE) AS fault, file_index FROM ({inner})"
+
+
+def misfits(paths: Sequence[Path], kind: Kind) -> str:
+    """Write the query that counts, by path, the rejected lines that are no header's."""
+    files = ", ".join(quoted(str(path)) for path in paths)
     return (
-        f"SELECT {meanings()}, odd OR coalesce({FAULT}, FALSE) AS fault, file_index FROM ({inner})"
+        "SELECT file_path, count(*) AS lines FROM (SELECT DISTINCT file_path, line, csv_line FROM "
+        "reject_errors JOIN reject_scans USING (scan_id, file_id)) "
+        f"WHERE file_path IN ({files}) AND NOT ({_expected_header(kind)}) GROUP BY file_path"
     )
+
+
+def _read_as(name: str) -> str:
+    """Give the type that a column is read as; a vector is text, and parted by us."""
+    kind = BY_ZEEK[name].kind if name in BY_ZEEK else "VARCHAR"
+    return "VARCHAR" if kind.endswith("[]") else kind
+
+
+def value_of(name: str, kind: str) -> str:
+    """Write what a column means that was read as its type; a vector was read as text."""
+    column = f'"{name}"'
+    if kind == "VARCHAR":
+        return (
+            f"CASE WHEN contains({column}, '\\x') THEN {UNESCAPE}({column}) "
+            f"WHEN {column} = '(empty)' THEN '' ELSE {column} END"
+        )
+    if not kind.endswith("[]"):
+        return column
+    items = f"string_split({column}, ',')"
+    if kind == "VARCHAR[]":
+        # A raw comma separates and an escaped one does not: part them before it is unescaped.
+        parted = f"{UNESCAPE}(replace({column}, ',', chr(31)))"
+        each = f"string_split({parted}, chr(31))"
+        items = f"CASE WHEN contains({column}, '\\x') THEN {each} ELSE {items} END"
+    else:
+        items = f"CAST({items} AS {kind})"
+    return f"CASE {column} WHEN '(empty)' THEN CAST([] AS {kind}) ELSE {items} END"
 
 
 def _expected_header(kind: Kind) -> str:
     """Write the condition that a line is one of the header that `kind` was told by."""
-    tab = " || chr(9) || "
-    exact = [
-        quoted("#separator \\x09"),
-        f"'#set_separator'{tab}','",
-        f"'#empty_field'{tab}'(empty)'",
-        f"'#unset_field'{tab}'-'",
-        f"'#path'{tab}'dns'",
-        f"'#path'{tab}'pano_dns'",
-        tab.join(quoted(name) for name in ("#fields", *kind.columns)),
+    lines = [
+        "#separator \\x09",
+        "#set_separator\t,",
+        "#empty_field\t(empty)",
+        "#unset_field\t-",
+        "#path\tdns",
+        "#path\tpano_dns",
+        "\t".join(("#fields", *kind.columns)),
     ]
-    begun = [f"starts_with(line, '{name}' || chr(9))" for name in ("#types", "#open", "#close")]
-    return f"starts_with(line, '#') AND (line IN ({', '.join(exact)}) OR {' OR '.join(begun)})"
-
-
-def value_of(kind: str, value: str | None) -> str:
-    """Write a TSV value as what it is; a number that is none raises, so nothing is guessed."""
-    if value is None:
-        return f"CAST(NULL AS {kind})"
-    if kind == "VARCHAR":
-        return _text(f"CASE {value} WHEN '-' THEN NULL WHEN '(empty)' THEN '' ELSE {value} END")
-    if kind == "BOOLEAN":
-        return f"nullif({value}, '-') = 'T'"
-    if not kind.endswith("[]"):
-        return f"CAST(nullif({value}, '-') AS {kind})"
-    items = f"string_split({value}, ',')"
-    if kind == "VARCHAR[]":
-        # A raw comma separates and an escaped one does not: part them before it is unescaped.
-        parted = f"{UNESCAPE}(replace({value}, ',', chr(31)))"
-        each = f"string_split({parted}, chr(31))"
-        items = f"CASE WHEN contains({value}, '\\x') THEN {each} ELSE {items} END"
-    else:
-        items = f"CAST({items} AS {kind})"
-    none = f"CAST([] AS {kind})"
-    return f"CASE {value} WHEN '-' THEN NULL WHEN '(empty)' THEN {none} ELSE {items} END"
-
-
-def _text(value: str) -> str:
-    return f"CASE WHEN contains({value}, '\\x') THEN {UNESCAPE}({value}) ELSE {value} END"
+    begun = (f"starts_with(line, '{name}' || chr(9))" for name in ("#types", "#open", "#close"))
+    listed = ", ".join(quoted(line).replace("\t", "' || chr(9) || '") for line in lines)
+    line = "rtrim(csv_line, chr(13))"
+    return f"{line} IN ({listed}) OR {' OR '.join(begun).replace('(line', '(csv_line')}"

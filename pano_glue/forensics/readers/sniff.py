@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TAGGED = 2  # keys of a record in its tag: the tag, and what the producer adds
+TAIL = 16  # bytes at the end of a file that are looked at
 BOM = b"\xef\xbb\xbf"
 PCAP = (
     b"\xd4\xc3\xb2\xa1",
@@ -29,12 +30,14 @@ class Kind(NamedTuple):
 
     `form` is `json`, `tsv`, `parquet`, `pcap`, `empty`, `other` (another log of Zeek, named by
     `detail`) or `unknown`. `plain` files keep to one form as far as was looked, and can be read
-    by the engine; `scope` stands between `id` and `orig_h`; `iso` times are text; `columns` is
-    TSV's header.
+    by the engine, `lenient` ones, whose last line is being written, without raising at what is no
+    record; `scope` stands between `id` and `orig_h`; `iso` times are text; `columns` is TSV's
+    header.
     """
 
     form: str
     plain: bool = True
+    lenient: bool = False
     scope: str = "."
     iso: bool = False
     columns: tuple[str, ...] = ()
@@ -66,7 +69,16 @@ def kind_of(path: Path) -> Kind:
         plain = kind.plain and not start.startswith(BOM)
         return kind._replace(packed=packed, plain=plain and named)
     kind = _json(lines)
-    return kind._replace(packed=packed, plain=kind.plain and named)
+    lenient = packed == "none" and _is_being_written(path)
+    return kind._replace(packed=packed, plain=kind.plain and named, lenient=lenient)
+
+
+def _is_being_written(path: Path) -> bool:
+    """Tell whether the last line has no end, and is no whole record either."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL))
+        last = file.read()
+    return not last.endswith(b"\n") and not last.rstrip().endswith(b"}")
 
 
 def _json(lines: list[bytes]) -> Kind:
