@@ -1,0 +1,1 @@
+"""What is generated in this folder's parent: boards for Grafana and rules for Kubernetes."""
