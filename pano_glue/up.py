@@ -19,6 +19,7 @@ from pano_glue.errors import PanoError, SettingError
 from pano_glue.lab.report import agent_sums, bridge_sums
 from pano_glue.lab.run import INTERFACES, SERVERS, Lab, try_it
 from pano_glue.pipeline.listen import free_addresses
+from pano_glue.pipeline.packets import packet_bytes
 from pano_glue.pipeline.pipeline import Pipeline
 from pano_glue.pipeline.prometheus import graph_link
 from pano_glue.pipeline.stages import Plan, choose_analyzer
@@ -48,6 +49,7 @@ class Options:
     agent_listen: str
     prometheus_listen: str
     folder: Path | None
+    keep_packets: str = ""
 
 
 def run_pipeline(options: Options) -> None:
@@ -66,6 +68,7 @@ def run_pipeline(options: Options) -> None:
             "use sudo, or `pano-bridge replay FILE` for logs that you have",
         )
     analyzer = choose_analyzer(options.analyzer)
+    packet_bytes(options.keep_packets)  # complains before anything is started
     if analyzer == "tshark" and not options.analyzer:
         logger.info("Zeek is not installed: tshark makes the same records, slower")
     listens = free_addresses(
@@ -108,10 +111,9 @@ def _make_folder(options: Options) -> Path:
 def _run(options: Options, analyzer: str, folder: Path, listens: Sequence[str]) -> bool:
     """Run host or lab; tells whether nothing had to be started again."""
     if not options.lab:
-        return _run_host(options, _plan(analyzer, folder, listens, options.interfaces))
+        return _run_host(options, _plan(options, analyzer, folder, listens))
     with Lab(folder) as lab:
-        inside = lab.network.inside("router")
-        plan = _plan(analyzer, folder, listens, INTERFACES, SERVERS, inside)
+        plan = _plan(options, analyzer, folder, listens, lab.network.inside("router"))
         return _run_lab(options, lab, plan)
 
 
@@ -162,30 +164,31 @@ def _finish(options: Options, pipeline: Pipeline) -> bool:
     return not any(restarts.values())
 
 
-def _plan(  # noqa: PLR0913, PLR0917 - as of Plan
+def _plan(
+    options: Options,
     analyzer: str,
     folder: Path,
     listens: Sequence[str],
-    interfaces: Sequence[str],
-    servers: Mapping[str, str] | None = None,
     network: Namespace | None = None,
 ) -> Plan:
     bridge, agent, prometheus = listens
     return Plan(
         folder=folder,
-        interfaces=interfaces,
+        interfaces=INTERFACES if options.lab else options.interfaces,
         network=network,
         analyzer=analyzer,
         agent_listen=agent,
         bridge_listen=bridge,
         prometheus_listen=prometheus,
-        servers=servers or {},
+        servers=SERVERS if options.lab else {},
+        keep_packets=packet_bytes(options.keep_packets),
     )
 
 
 def _where(plan: Plan) -> str:
     return (
         f"PANO is up ({plan.analyzer}); Ctrl-C ends it and leaves nothing behind.\n"
+        f"  live page         http://{plan.bridge_listen}/\n"
         f"  Prometheus        {graph_link(plan.prometheus_listen)}\n"
         f"  bridge metrics    http://{plan.bridge_listen}/metrics\n"
         f"  agent metrics     http://{plan.agent_listen}/metrics\n"

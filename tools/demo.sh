@@ -17,6 +17,10 @@ else
   live=yes
 fi
 
+if [ -z "${ZEEK:-}" ] && ! command -v zeek >/dev/null && [ ! -x /opt/zeek/bin/zeek ]; then
+  echo "demo: Zeek is not installed (make zeek does that), so tshark makes the records." >&2
+fi
+
 trap : INT # Ctrl-C ends the pipeline, and the words below still come
 if [ "$live" ]; then
   # Port 0: a Prometheus may be here already.

@@ -41,25 +41,27 @@ class Link:
 CLIENT = Link("client", "client0", 1)
 FAST = Link("fast", "fast0", 2)
 SLOW = Link("slow", "slow0", 3)
+CACHE = Link("cache", "cache0", 4)  # a recursive resolver, in tests
+OFFICE = Link("office", "office0", 5)  # clients of another subnet, in tests
 LINKS = (CLIENT, FAST, SLOW)
 ROUTER = "router"
 STOP_SECONDS = 1.0
 
 
 class Network:
-    """Four namespaces: a client and two resolvers, each on a link of its own to a router."""
+    """Namespaces of clients and resolvers, each on a link of its own to a router."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, links: Sequence[Link] = LINKS) -> None:
         """Create namespaces, links, addresses and routes; logs go below `folder`.
 
         Raises:
             PanoError: without the right to create namespaces, or without `ip` and `unshare`.
         """
         self.holders = [
-            Namespace(name, folder) for name in (ROUTER, *(link.host for link in LINKS))
+            Namespace(name, folder) for name in (ROUTER, *(link.host for link in links))
         ]
         self._by_name = {holder.name: holder for holder in self.holders}
-        for link in LINKS:
+        for link in links:
             self._connect(link)
         self._by_name[ROUTER].run(
             "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"

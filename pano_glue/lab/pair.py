@@ -134,7 +134,9 @@ class Pair(Undoable):
 
     def start_tap(self, device: str, *options: str) -> Child:
         """Start tcpdump in the server's namespace; it captures when this returns."""
-        argv = ["tcpdump", "-n", "-i", device, "-B", "65536", "--immediate-mode", *options]
+        # As root: another user would be given the file that it writes, /dev/null too.
+        argv = ["tcpdump", "-Z", "root", "-n", "-i", device, "-B", "65536", "--immediate-mode"]
+        argv += options
         (self.folder / "tcpdump.log").unlink(missing_ok=True)
         tap = Child("tcpdump", self.server.enter(argv), self.folder)
         tap.wait_until(

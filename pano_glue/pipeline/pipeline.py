@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pano_glue.agent.control import ask
 from pano_glue.errors import PanoError
 from pano_glue.pipeline.interface import Interface
+from pano_glue.pipeline.packets import packets_stage
 from pano_glue.pipeline.process import POLL_SECONDS, stop_all
 from pano_glue.pipeline.prometheus import prometheus_stage
 from pano_glue.pipeline.samples import Samples
@@ -58,6 +59,8 @@ class Pipeline(Undoable):
         if plan.analyzer == "zeek":
             self._zeek = zeek_stage(plan, mirror)
             self._begin(self._zeek)
+        if plan.keep_packets:
+            self._begin(packets_stage(plan, mirror))
         self._begin(bridge_stage(plan, mirror))
         self._begin(prometheus_stage(plan))
 

@@ -14,7 +14,8 @@ from pano_glue.errors import PanoError
 from pano_glue.paths import find_zeek, shared_folder
 from pano_glue.pipeline.process import Child
 from pano_glue.pipeline.stage import Stage, solid_ground
-from pano_glue.pipeline.zeek_launch import zeek_command, zeek_environment
+from pano_glue.pipeline.zeek_launch import own_addresses, zeek_command, zeek_environment
+from pano_glue.protocols import REGISTERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,18 +46,23 @@ class Plan:
     bridge_listen: str
     prometheus_listen: str
     servers: Mapping[str, str]
+    keep_packets: int = 0  # bytes of the ring of captures; 0 for none
 
     @property
     def records_from(self) -> str:
         """The bridge's name of the source that DNS records come from."""
         if self.analyzer == "tshark":
             return f"tshark:{MIRROR}"
-        return f"log:{self.folder / 'zeek' / 'dns.log'}"
+        return self.log("dns")
 
     @property
     def stats_from(self) -> str:
         """The bridge's name of the source that Zeek's ledger comes from."""
-        return f"log:{self.folder / 'zeek' / 'pano_stats.log'}"
+        return self.log("pano_stats")
+
+    def log(self, topic: str) -> str:
+        """Return the bridge's name of the source that is one of Zeek's logs."""
+        return f"log:{self.folder / 'zeek' / topic}.log"
 
     @property
     def agent_control(self) -> Path:
@@ -95,7 +101,7 @@ def choose_analyzer(wanted: str | None) -> str:
 def agent_stage(plan: Plan, mirror: Interface) -> Stage:
     """Prepare the agent, which makes the mirror; it is ready when it mirrors."""
     argv = [command("pano-agent"), "run", "--mirror", MIRROR, "--listen", plan.agent_listen]
-    argv += ["--control", str(plan.agent_control)]
+    argv += ["--control", str(plan.agent_control), "--sensor", SENSOR]
     for interface in plan.interfaces:
         argv += ["--iface", interface]
     if plan.network:
@@ -119,7 +125,7 @@ def zeek_stage(plan: Plan, mirror: Interface, *settings: str) -> Stage:
     argv = zeek_command(Path(str(find_zeek())), scripts, MIRROR, [*ours, *settings])
 
     def launch() -> Child:
-        environment = zeek_environment(os.environ)
+        environment = zeek_environment(os.environ, own_addresses(plan.inside))
         argv_inside = plan.inside(argv)
         return Child("zeek", argv_inside, plan.folder, cwd=logs, environment=environment)
 
@@ -161,4 +167,4 @@ def _sources(plan: Plan) -> list[str]:
     if plan.analyzer == "tshark":
         inside = f"?netns={plan.network.child.pid}" if plan.network else ""
         return [plan.records_from + inside]
-    return [f"{source}?from=beginning" for source in (plan.records_from, plan.stats_from)]
+    return [f"{plan.log(topic)}?from=beginning" for topic in REGISTERED]

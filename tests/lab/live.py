@@ -98,6 +98,7 @@ class Live:
     folder: Path
     prometheus: str
     output: Path
+    bridge: str = ""  # HOST:PORT
 
     def said(self) -> str:
         """Return all that it printed."""
@@ -127,12 +128,13 @@ def live_lab(folder: Path, *more: str) -> Iterator[Live]:
     """Run `up --lab` in `folder` until the test ends."""
     work = folder / "work"
     argv, prometheus = lab_command(work, *more)
+    bridge = argv[argv.index("--listen") + 1]
     output = folder / "up.out"
     with (
         output.open("wb") as out,
         subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT) as process,
     ):
-        live = Live(process, work, prometheus, output)
+        live = Live(process, work, prometheus, output, bridge)
         try:
             live.wait_for_word("PANO is up")
             yield live

@@ -83,14 +83,27 @@ def host(lab_tools: None, tmp_path: Path) -> Iterator[Host]:
 
 def test_a_later_up_goes_on(host: Host, require: Callable[[str], str]) -> None:
     require("zeek")
+    require("dumpcap")
     folder = host.folder / "kept"
+    more = ("--folder", str(folder), "--keep-packets", "10MB")
     for life in (1, 2):
-        report = host.up("zeek", "--folder", str(folder), queries=ASKED)
+        report = host.up("zeek", *more, queries=ASKED)
         assert report["bridge"] == {"counted": life * ASKED, "malformed": 0, "skipped": 0}
         assert sum(report["queries"].values()) == life * ASKED
         assert not any(report["restarts"].values())
+        # Each query and reply is in the ring of captures, of earlier lives, too.
+        assert captured(folder / "packets") == life * ASKED * 2
     report = host.up("zeek", "--folder", str(folder))
     assert report["bridge"]["counted"] == 2 * ASKED
+
+
+def captured(ring: Path) -> int:
+    """Let tshark count the DNS messages in a ring."""
+    lines = 0
+    for path in ring.iterdir():
+        argv = ["tshark", "-n", "-r", str(path), "-Y", "dns"]
+        lines += subprocess.run(argv, capture_output=True, check=True).stdout.count(b"\n")
+    return lines
 
 
 def test_the_folder_goes_when_all_went_well(host: Host, analyzer: str) -> None:
