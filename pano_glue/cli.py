@@ -59,6 +59,14 @@ def up(  # noqa: PLR0913, PLR0917 - one argument for each option
             "are removed at the end, unless something went wrong."
         ),
     ] = None,
+    keep_packets: Annotated[
+        str,
+        typer.Option(
+            help="Keep the newest packets, so many at most (1GB), for `forensics packets`.",
+            metavar="SIZE",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Run agent, analyzer, bridge and Prometheus on this host, until Ctrl-C.
 
@@ -78,6 +86,7 @@ def up(  # noqa: PLR0913, PLR0917 - one argument for each option
             agent_listen=agent_listen,
             prometheus_listen=prometheus_listen,
             folder=folder,
+            keep_packets=keep_packets,
         )
     )
 

@@ -73,7 +73,7 @@ def top(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show a live table of servers, domains and clients."""
-    from pano_glue.bridge.top import top as show
+    from pano_glue.top import top as show
 
     show(url, interval, once=once, as_json=as_json)
 

@@ -12,7 +12,9 @@ import msgspec
 from pano_glue.bridge.ledger import BridgeLedger
 from pano_glue.bridge.samples import MalformedSamples
 from pano_glue.errors import PanoError
-from pano_glue.metrics.labels import OTHER, Folds, Networks
+from pano_glue.metrics.labels import OTHER, Folds
+from pano_glue.metrics.networks import Networks
+from pano_glue.metrics.roles import Roles
 from pano_glue.protocols import Tally, protocols
 
 if TYPE_CHECKING:
@@ -81,7 +83,12 @@ class Counting:
         Raises:
             SettingError: for a server that is neither an address nor a prefix.
         """
-        self.folds = Folds(config.limits, Networks(config.servers, "[servers]"), clock)
+        self.folds = Folds(
+            config.limits,
+            Networks(config.servers, "[servers]"),
+            Roles(config.local.networks),
+            clock,
+        )
         self.ledger = BridgeLedger(self.folds)
         self.protocols = protocols(config, self.folds, clock)
         self._samples = MalformedSamples(time.monotonic)
@@ -134,7 +141,7 @@ class Counting:
         self._unknown = thaw_all((*self._metrics(), *self._parts()), parts)
 
     def configure(self, config: Config) -> None:
-        """Use other `[servers]` and `[clients]` tables from here on.
+        """Use other `[servers]`, `[clients]`, `[local]` and `[search]` tables from here on.
 
         Raises:
             SettingError: for a key that is neither an address nor a prefix.
@@ -143,6 +150,7 @@ class Counting:
         with self._lock:
             for protocol in self.protocols.values():
                 protocol.configure(config)
+            self.folds.roles.rename(config.local.networks)
             self.folds.rename(names)
 
     def _metrics(self) -> Iterator[Metric]:
@@ -153,5 +161,6 @@ class Counting:
 
     def _parts(self) -> Iterator[Part]:
         yield self.folds
+        yield self.folds.roles
         for protocol in self.protocols.values():
             yield from protocol.parts()

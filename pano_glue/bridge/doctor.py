@@ -32,6 +32,7 @@ LIBRARIES = {
     "kafka-python": ("kafka: sources", "kafka"),
     "confluent-kafka": ("faster kafka: sources", "fast"),
     "websockets": ("ws: sources", "websocket"),
+    "textual": ("the live screen of top", "top"),
     "publicsuffixlist": ("registered domains", "domains"),
     "pandas": ("forensics", "forensics"),
     "zat": ("forensics", "forensics"),

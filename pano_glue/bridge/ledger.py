@@ -81,6 +81,11 @@ class BridgeLedger:
             ):
                 yield gauge.now()
 
+    def newest(self) -> float:
+        """Tell when the newest record of all sources was complete on the wire; 0 without any."""
+        with self._lock:
+            return max(self._newest.values.values(), default=0.0)
+
     def open(self, source: str, log: str) -> None:
         """Show a source before its first record of a log, so that rates begin at zero."""
         with self._lock:

@@ -119,6 +119,10 @@ class Pages:
             self._news = durable.number
         return exposition(families, openmetrics=openmetrics), durable.number
 
+    def durable(self) -> Durable:
+        """Give the newest checkpoint that is on disk."""
+        return self._durable
+
     def writable(self) -> bool:
         """Tell whether the last checkpoint could be written."""
         return not self._failing

@@ -12,8 +12,11 @@ from pano_glue import __version__
 from pano_glue.bridge.negotiation import wants_gzip, wants_openmetrics
 from pano_glue.bridge.scrapers import Visit
 from pano_glue.metrics.family import OPENMETRICS, TEXT
+from pano_glue.page.headers import PAGE_HEADERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pano_glue.bridge.server import MetricsServer
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ ANSWER_SECONDS = 10.0  # for the client to take an answer
 AGENT_CHARACTERS = 100  # of a User-Agent, which is kept
 LEVEL = 1  # of gzip: 2.9 MB in 7 ms
 PLAIN = "text/plain; charset=utf-8"
+NO_HEADERS: Mapping[str, str] = {}
 LANDING = f"""<!doctype html>
 <html lang="en"><title>PANO</title>
 <h1>PANO bridge {__version__}</h1>
@@ -88,6 +92,14 @@ class Request(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.UNAUTHORIZED, PLAIN, b"Unauthorized\n")
         elif path == "/metrics":
             self._metrics()
+        else:
+            self._site(path)
+
+    def _site(self, path: str) -> None:
+        site = self.server.content.site
+        found = site.answer(path) if site else None
+        if found is not None:
+            self._answer(HTTPStatus.OK, *found, PAGE_HEADERS)
         elif path == "/":
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", LANDING.encode())
         else:
@@ -100,7 +112,9 @@ class Request(BaseHTTPRequestHandler):
         page, self._seen = self.server.content.page(visit, openmetrics=openmetrics)
         self._answer(HTTPStatus.OK, OPENMETRICS if openmetrics else TEXT, page)
 
-    def _answer(self, status: HTTPStatus, kind: str, body: bytes) -> None:
+    def _answer(
+        self, status: HTTPStatus, kind: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS
+    ) -> None:
         zipped = len(body) > 1024 and wants_gzip(self.headers.get("Accept-Encoding", ""))  # noqa: PLR2004 - below, zipping saves nothing
         if zipped:
             body = gzip.compress(body, LEVEL)
@@ -112,6 +126,8 @@ class Request(BaseHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         if status == HTTPStatus.UNAUTHORIZED:
             self.send_header("WWW-Authenticate", 'Basic realm="pano-bridge"')
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -21,6 +21,8 @@ from pano_glue.bridge.process import ProcessMetrics
 from pano_glue.bridge.server import Content, MetricsServer
 from pano_glue.bridge.tls import tls_context
 from pano_glue.errors import PanoError, SettingError
+from pano_glue.page.site import Site
+from pano_glue.protocols.dns.counting import Dns
 from pano_glue.sources import Source, SourceContext, open_source, parse_uri
 from pano_glue.sources.log import topic_of
 from pano_glue.state_dir import choose_state_dir, claim_state_dir
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 STOP, RELOAD = "stop", "reload"
 CHECKPOINT_SECONDS = 10.0  # at most between two, when something changed
-RELOADED = ("servers", "clients", "tls", "auth")
+RELOADED = ("servers", "clients", "local", "search", "tls", "auth")
 
 
 class BridgeRun:
@@ -58,9 +60,10 @@ class BridgeRun:
         self.pages = Pages(self.counting, file, self._checkpointed, ProcessMetrics().families)
         self._check_logs(config)
         self._open_sources(config)
+        self._site = self._make_site(config)
         self.server = MetricsServer(
             config.bridge.listen,
-            Content(self.pages.page, self._not_ready),
+            Content(self.pages.page, self._not_ready, self._site),
             tls_context(config.tls),
             BasicAuth(config.auth),
         )
@@ -80,6 +83,8 @@ class BridgeRun:
             Thread(target=target, daemon=True).start()
         for thread in threads:
             thread.start()
+        if self._site:
+            self._site.start()
         logger.info("serving %s", self.server.url)
         while self._awake() == RELOAD:
             self._reload(load)
@@ -142,6 +147,14 @@ class BridgeRun:
             self._sources[source.name] = source
         if not self._sources:
             raise SettingError("no source", "name one: --source log:PATH (see docs/bridge.md)")
+
+    def _make_site(self, config: Config) -> Site | None:
+        dns = self.counting.protocols["dns"]
+        if not config.page.enabled or not isinstance(dns, Dns):
+            return None
+        return Site(
+            config.page, self.pages.durable, dns.failures.newest, self.counting.ledger.newest
+        )
 
     def _check_logs(self, config: Config) -> None:
         for uri in map(parse_uri, config.bridge.sources):

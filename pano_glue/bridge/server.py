@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pano_glue.bridge.basic_auth import BasicAuth
+    from pano_glue.page.site import Site
 
 CONNECTIONS = 100  # beyond them, the one that has been idle for longest is closed
 
@@ -38,11 +39,12 @@ class Content(NamedTuple):
     """What a server shows.
 
     `page(visit, openmetrics=…)` writes `/metrics` and tells the number of its checkpoint;
-    `not_ready` says why the bridge is not ready, or "".
+    `not_ready` says why the bridge is not ready, or ""; `site` is the live page, if any.
     """
 
     page: Callable[..., tuple[bytes, int]]
     not_ready: Callable[[], str]
+    site: Site | None = None
 
 
 class MetricsServer(ThreadingHTTPServer):
