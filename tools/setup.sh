@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Install what PANO needs: Debian packages that are missing, and Python packages into .venv.
 #
-# Servers (nsd, prometheus) are for our lab only. A policy keeps apt from starting those that are
+# Servers (nsd, prometheus, unbound) are for our lab only. A policy keeps apt from starting those that are
 # new, they are disabled afterwards, and packages already installed are not touched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-servers=(nsd prometheus)
+servers=(nsd prometheus unbound)
 programs=(python3 python3-venv make git clang clang-format libbpf-dev libbpf1 linux-libc-dev
   bpftool iproute2 strace curl procps util-linux dnsperf tshark tcpdump ethtool
-  libtcmalloc-minimal4)
+  libtcmalloc-minimal4 chromium chromium-driver tmux shellcheck)
 kafka=(default-jre-headless maven) # the tests start a real Kafka
 
 is_missing() { ! dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
