@@ -288,11 +288,24 @@ def test_the_settings_show_no_password_of_a_source() -> None:
     assert '["ws://h:1","log:/a@b"]' in shown.stdout
 
 
+class Stay(Event):
+    """Tells, too, when the server has sent everything and begins to wait."""
+
+    def __init__(self) -> None:
+        """Begin before that."""
+        super().__init__()
+        self.sent = Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.sent.set()
+        return super().wait(timeout)
+
+
 def test_what_has_arrived_when_it_ends_is_still_read(
     context: SourceContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = [event(n, json.dumps({"n": n})) for n in range(1, 201)]
-    hold, reached = Event(), Event()
+    hold, reached, stay = Event(), Event(), Stay()
     take = Reader._take  # noqa: SLF001 - to hold it up
 
     def slow(self: Reader, batch: Batch) -> None:
@@ -301,13 +314,15 @@ def test_what_has_arrived_when_it_ends_is_still_read(
         hold.wait(10)
 
     monkeypatch.setattr(Reader, "_take", slow)
-    with zeek_like_server(sent, stay=hold) as port:
+    with zeek_like_server(sent, stay=stay) as port:
         reader = Reader(open_source(f"ws://127.0.0.1:{port}", context))
         assert reached.wait(10)
         wait_until(lambda: len(reader.lines) == 1)
+        assert stay.sent.wait(10)
         reader.source.stop()
         hold.set()
         reader.close()
+        stay.set()
     numbers = [json.loads(line)["n"] for _, line in reader.lines]
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) > 1
