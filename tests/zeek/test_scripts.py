@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -60,14 +61,16 @@ def failures(require: Callable[[str], str]) -> dict[str, str]:
     """Run all btests at once; return what each that failed said."""
     zeek = Path(require("zeek"))
     path = os.pathsep.join([str(zeek.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        [Path(sys.executable).parent / "btest", "-d"],  # with -j it hangs now and then (1.3)
-        cwd=HERE,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with (HERE / "btest.cfg").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # two would take each other's files away
+        done = subprocess.run(
+            [Path(sys.executable).parent / "btest", "-d"],  # with -j it hangs now and then (1.3)
+            cwd=HERE,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     said = re.split(r"^(\w+\.\S+) \.\.\. (\w+)$", done.stdout + done.stderr, flags=re.MULTILINE)
     results = dict(zip(said[1::3], zip(said[2::3], said[3::3], strict=True), strict=True))
     assert len(results) == len(BTESTS), done.stdout + done.stderr
