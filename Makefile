@@ -33,7 +33,7 @@ logs: ## what the containers say
 	@$(COMPOSE) --profile '*' logs --follow
 
 test: setup lint ## lint, types and every test that this machine can run
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 test-lowest: setup ## what touches libraries, with the oldest that pyproject.toml allows
 	@tools/lowest.sh

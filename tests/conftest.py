@@ -46,21 +46,6 @@ def require_bpf() -> None:
         pytest.skip("the kernel has no eBPF")
 
 
-# Folders whose tests share a server or the host's network: one worker has them, from the start.
-TOGETHER = {"transports": "kafka", "lab": "lab", "agent": "lab"}
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Divide the tests among workers: by what they share, or else by file; the longest first."""
-    order = [*dict.fromkeys(TOGETHER.values()), ""]
-    for item in items:
-        group = TOGETHER.get(item.path.parent.name, "")
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(group or str(item.path)))
-    items.sort(key=lambda item: order.index(TOGETHER.get(item.path.parent.name, "")))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Count what was skipped, and why, in one line."""
     skipped = terminalreporter.stats.get("skipped", [])

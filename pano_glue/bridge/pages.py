@@ -111,13 +111,17 @@ class Pages:
         now = self._clock()
         with self._writing:
             durable = self._durable
-            before = self._scrapers.came(visit, durable.number, now)
+            before = self._scrapers.before(visit)
         seen = has_seen(durable.scrapers, visit, now)
-        families = list(self._families(durable, seen, before if visit.seen is None else visit.seen))
-        if any(family.newborn for family in families):
-            # That this scraper has seen the 0 must be on disk before it sees the count.
-            self._news = durable.number
-        return exposition(families, openmetrics=openmetrics), durable.number
+        families = list(self._families(durable, seen, before))
+        page = exposition(families, openmetrics=openmetrics)
+        if visit.waiting():
+            with self._writing:
+                self._scrapers.came(visit, durable.number, now)
+            if any(family.newborn for family in families):
+                # That this scraper has seen the 0 must be on disk before it sees the count.
+                self._news = durable.number
+        return page, durable.number
 
     def durable(self) -> Durable:
         """Give the newest checkpoint that is on disk."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gzip
 import logging
+import select
+import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from math import inf
 from typing import TYPE_CHECKING
 
 from pano_glue import __version__
@@ -15,7 +19,7 @@ from pano_glue.metrics.family import OPENMETRICS, TEXT
 from pano_glue.page.headers import PAGE_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pano_glue.bridge.server import MetricsServer
 
@@ -108,9 +112,27 @@ class Request(BaseHTTPRequestHandler):
     def _metrics(self) -> None:
         openmetrics = wants_openmetrics(", ".join(self.headers.get_all("Accept", [])))
         agent = self.headers.get("User-Agent", "")[:AGENT_CHARACTERS]
-        visit = Visit(f"{self.client_address[0]} {agent}", self._seen, PERIODIC in self.headers)
+        visit = Visit(
+            f"{self.client_address[0]} {agent}",
+            self._seen,
+            PERIODIC in self.headers,
+            self._patience(time.monotonic()),
+        )
         page, self._seen = self.server.content.page(visit, openmetrics=openmetrics)
         self._answer(HTTPStatus.OK, OPENMETRICS if openmetrics else TEXT, page)
+
+    def _patience(self, asked: float) -> Callable[[], bool]:
+        """Tell whether the client still waits: it has not closed, nor waited as long as it said."""
+        until = inf
+        with suppress(ValueError):
+            until = asked + float(self.headers.get(PERIODIC, "inf"))
+        closed = select.poll()
+        closed.register(self.connection, select.POLLRDHUP)
+
+        def waiting() -> bool:
+            return time.monotonic() <= until and not closed.poll(0)
+
+        return waiting
 
     def _answer(
         self, status: HTTPStatus, kind: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS

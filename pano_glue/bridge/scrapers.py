@@ -8,10 +8,13 @@ is there counts, so a restart never shows a 0 to someone who has seen more.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pano_glue.bridge.checkpoint import ScrapersState
 from pano_glue.metrics.metric import LATEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LASTING = 600.0  # seconds after which a scraper that has not come is forgotten
 MOST = 1000  # scrapers; the one that has not come for longest is forgotten first
@@ -22,12 +25,14 @@ class Visit(NamedTuple):
 
     `scraper` is who asks. `seen` is the checkpoint that this connection has seen; None for its
     first request. `periodic`: a scraper that will come again, as Prometheus says by sending
-    `X-Prometheus-Scrape-Timeout-Seconds`; a person with curl does not.
+    `X-Prometheus-Scrape-Timeout-Seconds`; a person with curl does not. `waiting` tells whether it
+    still waits for the page: one that gave up throws it away, so has not seen it.
     """
 
     scraper: str
     seen: int | None = None
     periodic: bool = False
+    waiting: Callable[[], bool] = lambda: True
 
 
 class Scrapers:
@@ -53,11 +58,16 @@ class Scrapers:
             state.minutes = before[-1:] + recent
         return ScrapersState(state.seen.copy(), state.forgotten, state.minutes.copy())
 
-    def came(self, visit: Visit, number: int, now: float) -> int:
-        """Note that checkpoint `number` is shown; gives that of the page before, or -1."""
+    def before(self, visit: Visit) -> int:
+        """Tell which checkpoint its last page showed, or -1."""
+        if visit.seen is not None:
+            return visit.seen
+        return self.state.seen.get(visit.scraper, (0.0, -1))[1]
+
+    def came(self, visit: Visit, number: int, now: float) -> None:
+        """Note that it was shown checkpoint `number`."""
         _, before = self.state.seen.get(visit.scraper, (0.0, -1))
         self.state.seen[visit.scraper] = (now, max(before, number))
-        return before
 
 
 def has_seen(durable: ScrapersState, visit: Visit, now: float) -> int:

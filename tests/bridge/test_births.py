@@ -115,6 +115,15 @@ def test_each_scraper_and_each_connection_has_its_own_zero(bridge: Bridge) -> No
     assert total(read_page(behind.decode()), QUERIES) == 0
 
 
+def test_a_page_that_was_given_up_on_was_not_seen(bridge: Bridge) -> None:
+    bridge.queries(PROMETHEUS)
+    bridge.count(10)
+    assert bridge.queries(PROMETHEUS._replace(waiting=lambda: False)) == 0
+    del bridge._connections[PROMETHEUS.scraper]  # noqa: SLF001 - it is closed
+    assert bridge.queries(PROMETHEUS) == 0
+    assert bridge.queries(PROMETHEUS) == 10
+
+
 def test_a_scraper_that_comes_after_a_day_sees_the_counts(bridge: Bridge) -> None:
     bridge.queries(PROMETHEUS)
     bridge.count(10)

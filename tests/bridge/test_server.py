@@ -8,17 +8,23 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pano_glue.bridge.basic_auth import BasicAuth
 from pano_glue.bridge.negotiation import wants_gzip, wants_openmetrics
+from pano_glue.bridge.server import Content, MetricsServer
 from tests.bridge.living import Living, wait_until
 from tests.bridge.records import lines, many, read_page, record, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pano_glue.bridge.scrapers import Visit
 
 
 @pytest.fixture
@@ -139,6 +145,34 @@ def test_a_scraper_keeps_its_connection(bridge: Living) -> None:
             while not answer.endswith(b"healthy.\n"):
                 answer += client.recv(65536)
             assert answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("header", ["", "X-Prometheus-Scrape-Timeout-Seconds: 0\r\n"])
+def test_who_gave_up_does_not_wait(header: str) -> None:
+    asked, closed = Event(), Event()
+    waited: list[bool] = []
+
+    def page(visit: Visit, *, openmetrics: bool) -> tuple[bytes, int]:  # noqa: ARG001
+        waited.append(visit.waiting())
+        asked.set()
+        assert closed.wait(30)
+        wait_until(lambda: not visit.waiting())
+        return b"", 1
+
+    with (
+        MetricsServer("127.0.0.1:0", Content(page, lambda: ""), None, BasicAuth({})) as server,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        threads.submit(server.serve_forever)
+        client = socket.create_connection(("127.0.0.1", server.server_port))
+        client.sendall(f"GET /metrics HTTP/1.1\r\nHost: t\r\n{header}\r\n".encode())
+        assert asked.wait(30)
+        if not header:
+            client.close()
+        closed.set()
+        server.shutdown()
+    client.close()
+    assert waited == [not header]
 
 
 def test_another_authority_for_clients_replaces_the_old_one(
