@@ -2,8 +2,9 @@
 
 `python bench/zeek.py [CAPTURE…] [--rounds N] [--instructions]` runs all sides in turn on each
 capture, plain, with ZAM, with tcmalloc, and with both, and prints one JSON object. Without a
-capture it builds two of 60,000 transactions each: one busy socket, as between a resolver and its
-forwarder, and one flow a query, as stubs and resolvers really send.
+capture it builds three of 60,000 transactions each: one busy socket with 100 queries under way, as
+between a resolver and a forwarder that is some milliseconds away; the same with one under way; and
+one flow a query, as stubs and resolvers really send.
 
 Sides: Zeek's own `base/protocols/dns`, with its TSV and with JSON; the package; and
 `least.zeek`, a reference for what a script costs that only logs such a record. CPU seconds are user
@@ -16,6 +17,7 @@ disturbs: then a side is run once.
 from __future__ import annotations
 
 import argparse
+import heapq
 import json
 import os
 import re
@@ -42,20 +44,31 @@ SIDES = {
     "pano": [str(shared_folder("zeek-scripts"))],
     "least": [str(Path(__file__).with_name("least.zeek"))],
 }
+# Captures that are built: whether each query is a flow, and how many wait at one time.
+BUILT = {"busy": (False, 100), "single": (False, 1), "flows": (True, 1)}
 MODES = ("plain", "zam", "tcmalloc", "both")
 
 
-def transactions(*, flows: bool) -> Iterator[Packet]:
-    """Build traffic: names, ids and replies as dnsperf makes them, 20,000 queries a second."""
+def transactions(*, flows: bool, under_way: int) -> Iterator[Packet]:
+    """Build traffic: names, ids and replies as dnsperf makes them, 20,000 queries a second.
+
+    `flows`: each query from a port of its own. `under_way`: how many wait at one time.
+    """
     server = Host("192.0.2.53", 53)
-    for number in range(TRANSACTIONS):
-        port = 1024 + number % 60_000 if flows else 40_000
-        client = Host(f"192.0.2.{1 + number // 30_000}" if flows else "192.0.2.1", port)
-        ident, name = number % 65_536, f"host{number % 5000}.example.org"
-        address = record(name, A, bytes([192, 0, 2, number % 256]))
-        start = number / 20_000
-        yield start, udp(client, server, query(ident, name))[0]
-        yield start + 20e-6, udp(server, client, reply(ident, name, A, address))[0]
+
+    def packets(*, replies: bool) -> Iterator[Packet]:
+        for number in range(TRANSACTIONS):
+            port = 1024 + number % 60_000 if flows else 40_000
+            client = Host(f"192.0.2.{1 + number // 30_000}" if flows else "192.0.2.1", port)
+            ident, name = number % 65_536, f"host{number % 5000}.example.org"
+            if replies:
+                address = record(name, A, bytes([192, 0, 2, number % 256]))
+                at = (number + under_way - 0.5) / 20_000
+                yield at, udp(server, client, reply(ident, name, A, address))[0]
+            else:
+                yield number / 20_000, udp(client, server, query(ident, name))[0]
+
+    return heapq.merge(packets(replies=False), packets(replies=True))
 
 
 def environment(mode: str) -> dict[str, str]:
@@ -162,9 +175,9 @@ def main() -> None:
         folder = Path(name)
         captures: list[Path] = [path.resolve() for path in arguments.captures]
         if not captures:
-            captures = [folder / "busy.pcap", folder / "flows.pcap"]
-            write_pcap(captures[0], transactions(flows=False))
-            write_pcap(captures[1], transactions(flows=True))
+            captures = [folder / f"{name}.pcap" for name in BUILT]
+            for path, (flows, under_way) in zip(captures, BUILT.values(), strict=True):
+                write_pcap(path, transactions(flows=flows, under_way=under_way))
         figures = {path.stem: measure(zeek, path, arguments, folder) for path in captures}
     print(json.dumps(figures))
 
