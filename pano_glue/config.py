@@ -108,6 +108,7 @@ class Kafka(Table, frozen=True):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "PLAIN"
     sasl_username: str = ""
     sasl_password: str = ""
+    static_member: bool = True
     group_instance_id: str = ""
     options: dict[str, str] = {}
 

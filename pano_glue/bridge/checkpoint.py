@@ -37,7 +37,10 @@ class ScrapersState(msgspec.Struct, array_like=True):
 
 
 class Checkpoint(msgspec.Struct):
-    """One moment of a bridge; `parts` are the states of metrics and others, by name."""
+    """One moment of a bridge; `parts` are the states of metrics and others, by name.
+
+    `instance` names the bridge over all its lives.
+    """
 
     number: int = 0
     time: float = 0.0
@@ -45,6 +48,7 @@ class Checkpoint(msgspec.Struct):
     parts: dict[str, msgspec.Raw] = {}
     positions: dict[str, msgspec.Raw] = {}
     scrapers: ScrapersState = msgspec.field(default_factory=ScrapersState)
+    instance: str = ""
 
 
 class CheckpointFile:

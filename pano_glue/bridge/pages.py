@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import uuid
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,7 +56,8 @@ class Pages:
         """Go on from the checkpoint in `file`; without one, begin at zero and keep nothing.
 
         `checkpointed` hears the positions of each new checkpoint once it is on disk. `process`
-        writes what a page shows of the process.
+        writes what a page shows of the process. `instance` is then the bridge's name over all its
+        lives, "" when nothing is kept.
 
         Raises:
             PanoError: when the checkpoint cannot be read or is not one.
@@ -74,6 +76,7 @@ class Pages:
         self._failed.add((), 0)
         old = (file.load() if file else None) or Checkpoint()
         self.positions = old.positions
+        self.instance = old.instance or (uuid.uuid4().hex if file else "")
         counting.restore(old.parts, old.positions)
         self._scrapers.state = old.scrapers
         self._failing = False
@@ -148,6 +151,7 @@ class Pages:
                 {name: msgspec.Raw(encode(state)) for name, state in snapshot.parts.items()},
                 {name: msgspec.Raw(encode(at)) for name, at in snapshot.positions.items()},
                 scrapers,
+                self.instance,
             )
         )
 

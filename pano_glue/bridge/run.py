@@ -136,9 +136,13 @@ class BridgeRun:
 
     def _open_sources(self, config: Config) -> None:
         fields = {topic: made.fields for topic, made in self.counting.protocols.items()}
-        positions = self.pages.positions
         context = SourceContext(
-            self.counting.ledger, config, fields, positions, self._checkpoint_or_raise
+            self.counting.ledger,
+            config,
+            fields,
+            self.pages.positions,
+            self._checkpoint_or_raise,
+            self.pages.instance,
         )
         for uri in config.bridge.sources:
             source = open_source(uri, context)

@@ -29,6 +29,11 @@ SESSION_SECONDS = 45.0
 REACH_SECONDS = 3.0  # how long we wait for an answer before Kafka counts as away
 CONNECT_SECONDS = 3.0
 
+FENCED = (
+    "another member has taken our place in the group",
+    "if this state directory is a copy, remove its checkpoint, or set [kafka] group_instance_id",
+)
+
 Role = Literal["consumer", "producer"]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from pano_glue.kafka import client
 from pano_glue.kafka.client import KafkaAwayError, KafkaRefusedError
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Reason:
 
 def translate(error: KafkaError) -> Exception:
     """Name the library's error as `client` does."""
+    if error.code() == KafkaError.FENCED_INSTANCE_ID:
+        return KafkaRefusedError(*client.FENCED)
     if error.code() in REFUSED:
         return KafkaRefusedError(
             f"Kafka refuses: {error.str()}", "check [kafka] and the rights of its user"

@@ -59,6 +59,7 @@ OWN_PRODUCER = {
     "message.timeout.ms": 0,  # repeat forever
     "message.max.bytes": 2 << 20,
 }
+BROKERS = {"partition.assignment.strategy", "session.timeout.ms"}
 OWN = {"bootstrap.servers", "metadata.broker.list", "group.id", *OWN_CONSUMER, *OWN_PRODUCER}
 
 
@@ -67,7 +68,11 @@ def consumer_settings(servers: str, name: str, settings: Kafka) -> dict[str, Any
     group: dict[str, Any] = {"group.id": name}
     if settings.group_instance_id:
         group["group.instance.id"] = settings.group_instance_id
-    return CONSUMER | common_settings(servers, settings) | OWN_CONSUMER | group
+    made = CONSUMER | common_settings(servers, settings) | OWN_CONSUMER | group
+    if settings.options.get("group.protocol") == "consumer":  # KIP-848: these are the broker's
+        for setting in BROKERS - set(settings.options):
+            del made[setting]
+    return made
 
 
 def producer_settings(servers: str, settings: Kafka, batch_bytes: int) -> dict[str, Any]:

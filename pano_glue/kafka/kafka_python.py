@@ -207,4 +207,6 @@ def _translated(reason: Reason) -> Iterator[None]:
 
 
 def _refused(error: Exception) -> KafkaRefusedError:
+    if isinstance(error, errors.FencedInstanceIdError):
+        return KafkaRefusedError(*client.FENCED)
     return KafkaRefusedError(f"Kafka refuses: {error}", "check [kafka] and the rights of its user")

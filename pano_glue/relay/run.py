@@ -119,7 +119,10 @@ class RelayRun:
         self.told.put(failure)
 
     def _open(self, open_producer: Callable[[int], Producer], topic: str | None) -> None:
-        context = SourceContext(self._counts.ledger, self._config, {}, self.pages.positions)
+        pages = self.pages
+        context = SourceContext(
+            self._counts.ledger, self._config, {}, pages.positions, instance=pages.instance
+        )
         for uri in self._config.bridge.sources:
             source = open_source(uri, replace(context, checkpoint=partial(self._settle, uri)))
             tell = partial(self._tell, source.name)

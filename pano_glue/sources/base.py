@@ -126,7 +126,8 @@ class SourceContext:
     anybody will look at: a source that has to convert records may leave out the others.
     `positions` are those of the newest checkpoint, by source name. `checkpoint` makes one of
     everything counted so far and returns when it is on disk (OSError when it could not be written):
-    for a source that must give something up.
+    for a source that must give something up. `instance` is the same in all lives of a program that
+    keeps checkpoints, and nobody else's; otherwise "".
     """
 
     ledger: Ledger
@@ -134,6 +135,7 @@ class SourceContext:
     fields: Mapping[str, Collection[str]] = field(default_factory=dict)
     positions: Mapping[str, msgspec.Raw] = field(default_factory=dict)
     checkpoint: Callable[[], None] = no_checkpoint
+    instance: str = ""
 
     def position(self, source: str, kind: type[Position]) -> Position | None:
         """Give the position after which `source` begins; None when it was never read.

@@ -26,6 +26,7 @@ from pano_glue.kafka.client import (
     open_library,
 )
 from pano_glue.kafka.gaps import Gaps
+from pano_glue.kafka.member import named_member
 from pano_glue.kafka.offsets import Offsets, Position
 from pano_glue.kafka.share import Share
 from pano_glue.kafka.values import cut_long_lines, lines_by_log
@@ -79,6 +80,7 @@ class KafkaSource:
         self._log = uri.options.get("log")
         self._context = context
         self._library = library
+        self._settings = named_member(self.name, context)
         self._stop = Event()
         self._offsets = Offsets(context.position(self.name, Position) or Position())
         from_end = uri.options.get("from", "end") == "end"
@@ -99,7 +101,7 @@ class KafkaSource:
         while not self._stop.is_set():
             try:
                 self._consumer = self._library.open_consumer(
-                    *self._address, self._group, self._context.config.kafka, self.share
+                    *self._address, self._group, self._settings, self.share
                 )
                 for batch in self._consume(self._consumer):
                     known = True

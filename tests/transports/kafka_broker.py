@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 POM = Path(__file__).with_name("pom.xml")
 CLASSPATH = Path(__file__).with_name("build") / "kafka.classpath"
 START_SECONDS = 60.0
+GROUP_SESSION = 6  # seconds, of groups by the protocol "consumer" (KIP-848)
 
 PROPERTIES = """\
 process.roles=broker,controller
@@ -35,6 +36,10 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+group.consumer.min.session.timeout.ms=1000
+group.consumer.session.timeout.ms={session}
+group.consumer.min.heartbeat.interval.ms=500
+group.consumer.heartbeat.interval.ms=1000
 log.cleaner.backoff.ms=500
 """
 
@@ -92,7 +97,11 @@ class KafkaBroker:
         self._process: subprocess.Popen[bytes] | None = None
         more = "".join(f",{name}://127.0.0.1:{port}" for name, port in (secured or {}).items())
         lines = PROPERTIES.format(
-            plain=self.port, controller=free_port(), data=folder / "data", more=more
+            plain=self.port,
+            controller=free_port(),
+            data=folder / "data",
+            more=more,
+            session=GROUP_SESSION * 1000,
         )
         lines += "".join(f"{key}={value}\n" for key, value in (settings or {}).items())
         self._file.write_text(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -159,6 +161,21 @@ def test_a_file_that_is_not_there_is_named(
     context = secured(kafka, ledger, security_protocol="SSL", **{setting: "/no/such.pem"})
     with pytest.raises(SettingError, match="such"):
         open_source(f"kafka://{kafka.servers}/dns?client={library}", context)
+
+
+def test_the_group_knows_a_bridge_again(
+    kafka: KafkaBroker, ledger: Ledger, uri: Callable[[str], str], library: str
+) -> None:
+    plain = uri("SSL").replace(kafka.secured["SSL"], kafka.servers) + f"&group=known-{library}"
+    for settings, known in (({}, True), ({"static_member": False}, False)):
+        context = dataclasses.replace(secured(kafka, ledger, **settings), instance="i-1")
+        reader = Reader(open_source(plain, context))
+        wait_until(lambda reader=reader: len(reader.lines) == 1)  # type: ignore[misc]
+        with closing(KafkaAdminClient(bootstrap_servers=kafka.servers)) as admin:
+            described = str(admin.describe_groups([plain.rpartition("=")[2]]))
+        reader.close()
+        assert ("pano-i-1-" in described) is known
+        plain += "-anew"
 
 
 def test_static_membership_and_options_reach_kafka(
