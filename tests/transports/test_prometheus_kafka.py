@@ -151,6 +151,7 @@ def test_every_prometheus_has_every_record_of_a_topic(
         doubled = counted - writer.written
         print(f"{RESTARTS} restarts: {writer.written} written, {doubled:.0f} of them doubled")
         print(f"(at most {explained} were in checkpoints of killed bridges and not committed)")
+        print(*(line for line in said.splitlines() if "counted again" in line), sep="\n")
         assert doubled >= 0
         assert doubled <= explained or "may be counted again" in said, said
         assert [seat.bridge.end() for seat in seats] == [0, 0]
