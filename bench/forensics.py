@@ -204,6 +204,7 @@ def main() -> None:
     options.add_argument("--folder", type=Path, help="keep the logs here, and use them again")
     options.add_argument("--questions", nargs="+", default=list(QUESTIONS))
     chosen = options.parse_args()
+    os.environ["LC_ALL"] = "C"  # sort and awk are faster so
     zeek = find_zeek()
     if zeek:
         os.environ["PATH"] += f":{zeek.parent}"
@@ -218,7 +219,7 @@ def main() -> None:
                 for tool, argv in tools.items():
                     cost = measure(argv)
                     costs[tool] += [cost] if cost else []
-            print(f"-- {question}")
+            print(f"-- {question}", flush=True)
             compare(costs)
 
 

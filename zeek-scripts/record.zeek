@@ -5,6 +5,7 @@
 @load ./json
 @load ./main
 @load ./message
+@load ./pseudonyms
 
 module PANO;
 
@@ -103,16 +104,22 @@ function complete(info: Info)
 		info$rtt_last = seen_at - info$repeated;
 	}
 
-# Names the server, asks the hook, and logs.
+# Names the server, asks the hook, and logs, under pseudonyms where the site wants them.
 function publish(info: Info)
 	{
 	if ( |server_names| > 0 && info$id$resp_h in server_names )
 		info$server = server_names[info$id$resp_h];
 
 	taken = F;
+	local leaving = info;
 
 	if ( hook transaction(info) )
-		Log::write(LOG, info);
+		{
+		if ( disguises )
+			leaving = disguised(info);
+
+		Log::write(LOG, leaving);
+		}
 
 	if ( ! taken )
 		{
@@ -123,7 +130,7 @@ function publish(info: Info)
 	++totals$logged;
 
 	if ( publishes )
-		add_line("dns", json_line(info));
+		add_line("dns", json_line(leaving));
 	}
 
 # Runs after all others, so only when none of them has broken off.

@@ -5,6 +5,7 @@
 @load ./main
 @load ./pending
 @load ./process
+@load ./pseudonyms
 
 module PANO;
 
@@ -125,7 +126,7 @@ function write_stats()
 		row$lag = current_time() - network_time();
 
 	if ( |addresses| > 0 )
-		row$addresses = addresses;
+		row$addresses = disguises ? disguised_addresses(addresses) : addresses;
 
 	Log::write(STATS_LOG, row);
 	}

@@ -21,8 +21,10 @@ from pano_glue.shell import run_command
 
 if TYPE_CHECKING:
     from pano_glue.agent.check import Finding
+    from pano_glue.pipeline.stage import Stage
 
 DEFAULT_CONTROL = Path("/run/pano/agent.sock")
+PACKETS = Path("/var/lib/pano/packets")
 
 app = typer.Typer(
     name="pano-agent",
@@ -77,6 +79,10 @@ def run(  # noqa: PLR0913 # one argument for each option
     keep_mirror: Annotated[
         bool, typer.Option("--keep-mirror", help="The mirror stays for the next agent.")
     ] = False,
+    keep_packets: Annotated[
+        str, typer.Option(help="Keep so much of what was mirrored, such as 1GB (needs dumpcap).")
+    ] = "",
+    packets_folder: Annotated[Path, typer.Option(help="Where to keep packets.")] = PACKETS,
     sensor: Annotated[str, typer.Option(help="Name on all metrics [the host's name].")] = "",
     listen: Annotated[
         str, typer.Option(help="Where to serve /metrics, /status and /healthz; empty: nowhere.")
@@ -101,6 +107,11 @@ def run(  # noqa: PLR0913 # one argument for each option
             "--keep-mirror: a mirror between two namespaces goes with either",
             "add --mirror-inside, or leave --netns",
         )
+    if keep_packets and netns and not mirror_inside:
+        raise SettingError(
+            "--keep-packets: the mirror is in another namespace than the interfaces",
+            "add --mirror-inside, or run dumpcap on the mirror",
+        )
     choice = msgspec.convert(
         chosen(
             port=port,
@@ -122,6 +133,7 @@ def run(  # noqa: PLR0913 # one argument for each option
             enter_namespace(netns)
         report(list(check_all(settings, PROGRAM)))
         return
+    beside = [kept(keep_packets, packets_folder, settings.target.name)] if keep_packets else []
     agent = Agent(settings, choice)
     socket = ControlSocket(control)
     if listen:
@@ -129,7 +141,14 @@ def run(  # noqa: PLR0913 # one argument for each option
         serve(listen, Pages(registry, agent.status, agent.troubles))
     if netns and mirror_inside:
         enter_namespace(netns)
-    run_agent(agent, socket, mirror)
+    run_agent(agent, socket, mirror, beside)
+
+
+def kept(most: str, folder: Path, mirror: str) -> Stage:
+    """Prepare the ring of packets that `--keep-packets` asks for."""
+    from pano_glue.pipeline.packets import packet_bytes, packets_stage
+
+    return packets_stage(folder, packet_bytes(most), mirror, log=folder)
 
 
 def report(findings: list[Finding]) -> None:

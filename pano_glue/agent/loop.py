@@ -16,23 +16,32 @@ from pano_glue.agent.agent import GoneError
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pano_glue.agent.agent import Agent
     from pano_glue.agent.control import ControlSocket
+    from pano_glue.pipeline.stage import Stage
 
 LOG = logging.getLogger(__name__)
 MEND_SECONDS = 4.0  # from one look at whether all is in place to the next
 ENDINGS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
-    """Start the agent, say so, serve until a signal to end, and stop it."""
+def run_agent(
+    agent: Agent, control: ControlSocket, mirror: str, beside: Sequence[Stage] = ()
+) -> None:
+    """Start the agent, say so, serve until a signal to end, and stop it.
+
+    `beside` are programs that run on the mirror as long as the agent does.
+    """
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         stack.callback(control.close)
         endings = stack.enter_context(_ending_signals())
         stack.callback(agent.stop)
         agent.start()
+        for stage in beside:
+            stack.callback(stage.stop)
+            stage.start()
         names = ", ".join(agent.interface_names())
         LOG.info("mirroring %s to %s", names, mirror)
         notify_systemd("READY=1")
@@ -50,6 +59,8 @@ def run_agent(agent: Agent, control: ControlSocket, mirror: str) -> None:
                 return
             for source in ready:
                 steps[source]()
+            for stage in beside:
+                stage.look()
             if monotonic() >= due:
                 _mend(agent)
                 due = monotonic() + MEND_SECONDS

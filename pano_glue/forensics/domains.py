@@ -35,8 +35,8 @@ class Suffixes(RegisteredDomains):
         return self.of(f"x.{end}") == f"x.{end}"
 
 
-def suffixes() -> Suffixes:
-    """Read the list.
+def suffixes(*, ascii_only: bool = False) -> Suffixes:
+    """Read the list; `ascii_only` leaves rules in other scripts out.
 
     Raises:
         SettingError: when it is not installed: answers would differ without being noticed.
@@ -46,7 +46,8 @@ def suffixes() -> Suffixes:
     except ImportError as error:
         cure = "pip install 'pano-glue[forensics]'"
         raise SettingError("registered domains need the public suffix list", cure) from error
-    return Suffixes(Path(PSLFILE).read_text(encoding="utf-8").splitlines())
+    lines = Path(PSLFILE).read_text(encoding="utf-8").splitlines()
+    return Suffixes(line for line in lines if not ascii_only or line.isascii())
 
 
 def name_domains(records: Records) -> None:

@@ -36,17 +36,21 @@ class Key:
 
         pan = CryptoPAn(hashlib.sha256(b"pano addresses" + secret).digest())
         self._secret = hashlib.sha256(b"pano names" + secret).digest()
-        self._rules = suffixes()
+        self._rules = suffixes(ascii_only=True)  # a sensor reads no others
         self._pan: Callable[[str], str] = lru_cache(CACHE)(pan.anonymize)
         self._label: Callable[[str], str] = lru_cache(CACHE)(self._pseudonym)
 
     def address(self, text: str) -> str:
         """Map an address; what is none is mapped as a name."""
         try:
-            ipaddress.ip_address(text)
+            address = ipaddress.ip_address(text)
         except ValueError:
             return self.name(text)
-        return str(ipaddress.ip_address(self._pan(text)))
+        if isinstance(address, ipaddress.IPv6Address):
+            if address.scope_id is not None:  # no address that a record could hold: a name
+                return self.name(text)
+            address = address.ipv4_mapped or address
+        return str(ipaddress.ip_address(self._pan(str(address))))
 
     def network(self, text: str) -> str:
         """Map a network; its length stays."""

@@ -1,4 +1,4 @@
-"""`up --keep-packets 1GB`: what crossed the mirror stays for a while, to cut evidence from.
+"""`--keep-packets 1GB`: what crossed the mirror stays for a while, to cut evidence from.
 
 dumpcap writes a ring of files; `pano-bridge forensics packets UID --pcap FOLDER` reads it.
 """
@@ -10,15 +10,13 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pano_glue.errors import SettingError
+from pano_glue.errors import PanoError, SettingError
 from pano_glue.pipeline.process import Child
-from pano_glue.pipeline.stage import Stage
+from pano_glue.pipeline.stage import Stage, solid_ground
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-    from pano_glue.pipeline.interface import Interface
-    from pano_glue.pipeline.stages import Plan
 
 FILES = 10  # of the ring: a tenth of it goes at a time
 LEAST = 1_000_000  # bytes
@@ -42,24 +40,42 @@ def packet_bytes(text: str) -> int:
     return size
 
 
-def packets_stage(plan: Plan, mirror: Interface) -> Stage:
-    """Prepare dumpcap on the mirror; it is ready when it captures."""
-    folder = plan.folder / "packets"
-    folder.mkdir(exist_ok=True)
-    each = plan.keep_packets // FILES
-    argv = ["dumpcap", "-q", "-i", mirror.name, "-w", str(folder / "ring.pcapng")]
-    argv += ["-b", f"filesize:{max(1, each // 1000)}", "-b", f"files:{FILES}"]
+def packets_stage(  # noqa: PLR0913 - each says one thing about the ring
+    folder: Path,
+    most: int,
+    interface: str,
+    *,
+    log: Path,
+    enter: Callable[[list[str]], list[str]] = list,
+    ground: Callable[[], object] = solid_ground,
+) -> Stage:
+    """Prepare dumpcap on an interface, for a ring of `most` bytes; it is ready when it captures.
+
+    Its output goes into the folder `log`; `enter` writes the command line that runs another one
+    where the interface is.
+
+    Raises:
+        PanoError: when the ring's folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise PanoError(
+            f"{folder}: {error.strerror}", "name a folder that can be written for the packets"
+        ) from error
+    argv = ["dumpcap", "-q", "-i", interface, "-w", str(folder / "ring.pcapng")]
+    argv += ["-b", f"filesize:{max(1, most // FILES // 1000)}", "-b", f"files:{FILES}"]
 
     def within_bounds() -> bool:
-        drop_oldest(folder, plan.keep_packets)
+        drop_oldest(folder, most)
         return True
 
     return Stage(
         "packets",
-        lambda: Child("packets", plan.inside(argv), plan.folder),
+        lambda: Child("packets", enter(argv), log),
         lambda child: "File: " in child.output(),
         "word that dumpcap captures",
-        ground=mirror.index,
+        ground=ground,
         made=within_bounds,
     )
 

@@ -60,7 +60,15 @@ class Pipeline(Undoable):
             self._zeek = zeek_stage(plan, mirror)
             self._begin(self._zeek)
         if plan.keep_packets:
-            self._begin(packets_stage(plan, mirror))
+            ring = packets_stage(
+                plan.folder / "packets",
+                plan.keep_packets,
+                MIRROR,
+                log=plan.folder,
+                enter=plan.inside,
+                ground=mirror.index,
+            )
+            self._begin(ring)
         self._begin(bridge_stage(plan, mirror))
         self._begin(prometheus_stage(plan))
 

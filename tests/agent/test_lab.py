@@ -270,3 +270,37 @@ def test_another_namespace_is_mirrored_to_here(lab: Pair, tmp_path: Path) -> Non
     agent.stop()
     assert "pano0" not in shown(here, "ip", "-br", "link")
     here.child.stop()
+
+
+def test_what_was_mirrored_is_kept_in_a_ring(
+    lab: Pair, tmp_path: Path, require: Callable[[str], str]
+) -> None:
+    for program in ("dumpcap", "tshark", "pgrep"):
+        require(program)
+    ring = tmp_path / "ring"
+    keep = ("--keep-packets", "5MB", "--packets-folder", str(ring))
+    agent = lab.start_agent(*keep)
+    (first,) = ring.glob("ring_*.pcapng")
+    os.kill(dumpcap(agent), signal.SIGKILL)
+    assert wait_for(lambda: len(list(ring.glob("ring_*.pcapng"))) > 1, PATIENCE), "started again"
+    assert wait_for(lambda: "packets is up again" in agent.output(), PATIENCE)
+    assert lab.query(NAMES, "-n", "4")["completed"] == 2000
+    assert wait_for(lambda: kept(ring) == 4000, PATIENCE)
+    assert first.exists(), "of the dumpcap that was killed"
+    last = dumpcap(agent)
+    agent.stop()
+    assert not Path(f"/proc/{last}").exists()
+
+
+def dumpcap(agent: Child) -> int:
+    """Find the dumpcap of an agent."""
+    return int(output(["pgrep", "-P", str(agent.pid), "dumpcap"]))
+
+
+def kept(ring: Path) -> int:
+    """Let tshark count the DNS messages in a ring."""
+    lines = 0
+    for path in ring.glob("ring_*.pcapng"):
+        argv = ["tshark", "-n", "-r", str(path), "-Y", "dns"]
+        lines += subprocess.run(argv, capture_output=True, check=False).stdout.count(b"\n")
+    return lines

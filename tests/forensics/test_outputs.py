@@ -356,5 +356,11 @@ def test_packets_of_one_transaction(
     took = answer.frame["ts"].diff().iloc[1]
     assert took == one["rtt"]
     assert cut.stat().st_size > 0
+    # A ring whose newest file is being written.
+    whole = (ring / "0.pcap").read_bytes()
+    (ring / "1.pcap").write_bytes(whole[: len(whole) // 2 + 1])
+    answer = forensics.packets(lab_log, uid=one["uid"], pcap=ring, trans_id=int(one["trans_id"]))
+    assert len(answer.frame) == 4
+    assert answer.facts[1] == f"{ring / '1.pcap'} ends in the middle of a packet"
     with pytest.raises(PanoError, match="no capture there"):
         forensics.packets(lab_log, uid=one["uid"], pcap=tmp_path / "nothing")

@@ -4,6 +4,7 @@
 ##!     zeek -b ./zeek-scripts ./zeek-scripts/columns/community_id.zeek -i pano0
 
 @load ../main
+@load ../pseudonyms
 
 module PANO;
 
@@ -12,7 +13,7 @@ redef record Info += {
 	community_id: string &log &optional;
 };
 
-hook transaction(info: Info) &priority=5
+function add_community_id(info: Info)
 	{
 @ifdef ( CommunityID::seed )
 	info$community_id = community_id_v1(info$id, CommunityID::seed,
@@ -20,4 +21,14 @@ hook transaction(info: Info) &priority=5
 @else
 	info$community_id = community_id_v1(info$id);
 @endif
+	}
+
+hook transaction(info: Info) &priority=5
+	{
+	add_community_id(info);
+	}
+
+hook pseudonymised(info: Info)
+	{
+	add_community_id(info);
 	}

@@ -4,6 +4,7 @@
 
 @load ../main
 @load ../messages
+@load ../pseudonyms
 
 module PANO;
 
@@ -17,4 +18,11 @@ event dns_request(c: connection, msg: dns_msg, query: string, qtype: count,
 	{
 	if ( stage == QUERY && reading?$query && reading$query == query )
 		reading$original_query = original_query;
+	}
+
+# Spelling goes with the name: it could tell whose it is.
+hook pseudonymised(info: Info)
+	{
+	if ( info?$original_query )
+		info$original_query = map_name(info$original_query);
 	}

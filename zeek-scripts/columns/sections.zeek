@@ -6,6 +6,7 @@
 @load ../answers
 @load ../main
 @load ../message
+@load ../pseudonyms
 
 module PANO;
 
@@ -36,4 +37,15 @@ hook other_section(ans: dns_answer, text: string)
 
 		reading$addl += text;
 		}
+	}
+
+hook pseudonymised(info: Info)
+	{
+	if ( info?$auth )
+		for ( i in info$auth )
+			info$auth[i] = map_answer(info$auth[i]);
+
+	if ( info?$addl )
+		for ( j in info$addl )
+			info$addl[j] = map_answer(info$addl[j]);
 	}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BEFORE, AFTER = timedelta(seconds=1), timedelta(seconds=15)  # around a transaction without a reply
+CUT_SHORT = b"cut short in the middle of a packet"  # tshark's word for one that is being written
 CAPTURES = {".pcap", ".pcapng", ".cap"}
 FIELDS = (
     "frame.time_epoch",
@@ -50,12 +51,12 @@ def packets(
     captures = _captures(pcap)
     with tempfile.TemporaryDirectory() as name:
         cut = write or Path(name) / "cut.pcapng"
-        _cut(captures, _display_filter(found, whole=trans_id is None), cut, Path(name))
+        partly = _cut(captures, _display_filter(found, whole=trans_id is None), cut, Path(name))
         table = _listed(cut)
     fact = f"{len(table):,} packets in {len(captures):,} captures"
-    return Answer(
-        "packets", [fact + (f", written to {write}" if write else "")], {"packets": table}
-    )
+    facts = [fact + (f", written to {write}" if write else "")]
+    facts += [f"{path} ends in the middle of a packet" for path in partly]
+    return Answer("packets", facts, {"packets": table})
 
 
 def _display_filter(found: pd.DataFrame, *, whole: bool) -> str:
@@ -92,14 +93,23 @@ def _captures(pcap: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
-def _cut(captures: list[Path], display_filter: str, into: Path, folder: Path) -> None:
-    parts = []
+def _cut(captures: list[Path], display_filter: str, into: Path, folder: Path) -> list[Path]:
+    """Write the packets of all captures; gives the captures that end within a packet."""
+    parts, partly = [], []
     for number, capture in enumerate(captures):
         part = into if len(captures) == 1 else folder / f"{number}.pcapng"
-        _run(["tshark", "-n", "-r", str(capture), "-Y", display_filter, "-w", str(part)], capture)
+        argv = ["tshark", "-n", "-r", str(capture), "-Y", display_filter, "-w", str(part)]
+        done = subprocess.run(argv, capture_output=True, check=False)
+        if CUT_SHORT in done.stderr:  # it is being written, or what wrote it was killed
+            partly.append(capture)
+        elif done.returncode and not capture.exists():  # its ring has dropped it meanwhile
+            continue
+        else:
+            _complain(done, capture)
         parts.append(part)
-    if len(parts) > 1:
+    if len(captures) > 1:
         _run(["mergecap", "-w", str(into), *map(str, parts)], into)
+    return partly
 
 
 def _listed(cut: Path) -> pd.DataFrame:
@@ -131,7 +141,11 @@ def _listed(cut: Path) -> pd.DataFrame:
 
 def _run(argv: list[str], path: Path) -> str:
     done = subprocess.run(argv, capture_output=True, check=False)
+    _complain(done, path)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _complain(done: subprocess.CompletedProcess[bytes], path: Path) -> None:
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise PanoError(f"{path}: {''.join(last) or argv[0] + ' failed'}", "check the capture")
-    return done.stdout.decode("utf-8", "replace")
+        raise PanoError(f"{path}: {''.join(last) or done.args[0] + ' failed'}", "check the capture")
