@@ -61,23 +61,23 @@ class DuckEngine:
             PanoError: when there is no room left for what has to be kept.
         """
         outcome: list[BaseException] = []
+        done = threading.Event()  # not join(): after a Ctrl-C Python 3.11 takes threads for ended
 
         def work() -> None:
             try:
                 self.connection.execute(sql)
             except BaseException as error:  # noqa: BLE001 - raised again by who waits
                 outcome.append(error)
+            done.set()
 
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
         try:
-            while thread.is_alive():
-                thread.join(POLL)
+            while not done.wait(POLL):
                 if self._progress:
                     self._progress(max(0.0, self.connection.query_progress()) / 100)
         except BaseException:
             self.connection.interrupt()
-            thread.join()
+            done.wait()
             raise
         if outcome:
             self._explain(outcome[0])
