@@ -2,8 +2,8 @@
 
 The recorded log is repeated with new names. Each command is a process of its own; its CPU seconds,
 wall seconds and peak memory are the kernel's (wait4), the least of the rounds. pandas and zat give
-the same columns (bench/rivals/frames.py); jq, zeek-cut and awk give one of the tables, as one does
-by hand. `--ours` leaves the others out, `--folder` keeps the logs for another run.
+the same columns (bench/rivals/frames.py); jq, zeek-cut and awk give the main table, as one does by
+hand. `--ours` leaves the others out, `--folder` keeps the logs for another run.
 """
 
 from __future__ import annotations
@@ -34,41 +34,59 @@ PANO = [sys.executable, "-c", "from pano_glue.cli import main; main()", "forensi
 FRAMES = [sys.executable, str(Path(__file__).with_name("rivals") / "frames.py")]
 QUESTIONS = ("slow", "timeline", "names", "tunnels", "show")
 
+# What follows is done by hand where there is nothing else: the question's main table, from columns
+# that jq, zeek-cut or awk cut out. `names` has no quantiles so, and `tunnels` no kinds of types.
 QUANTILES = (
     "sort -k1,1 -k2,2g | awk '$1 != s { if (n) print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)]; "
     "s = $1; n = 0 } { a[n++] = $2 } END { print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)] }'"
 )
-DOMAINS = (
-    'awk \'{ n = split($1, l, "."); c[l[n-1] "." l[n]]++ } END { for (d in c) print c[d], d }\''
-)
-PAIRS = (
-    'awk \'{ n = split($2, l, "."); p = $1 " " l[n-1] "." l[n]; q[p]++; b[p] += length($2); '
-    "if (!s[p $2]++) u[p]++ } END { for (p in q) print q[p], u[p], b[p] / q[p], p }'"
-)
-MINUTES = "awk '{ c[int($1 / 300)]++ } END { for (m in c) print m, c[m] }'"
+DOMAIN = 'k = split($1, l, "."); d = l[k-1] "." l[k]'
+TABLES = {
+    "slow": "grep -v -- '-$' | " + QUANTILES,
+    "timeline": (
+        'awk \'{ b = int($1 / 300); n[b]++; if ($4 == "timeout") t[b]++; else if ($3 == 3) x[b]++; '
+        'else if ($3 > 0) f[b]++; if ($2 != "-") print b, $2 } '
+        'END { for (b in n) print b, n[b], x[b], f[b], t[b] > "/dev/stderr" }\' | ' + QUANTILES
+    ),
+    "names": (
+        f"awk '{{ {DOMAIN}; q[d]++; if (!((d, $2) in c)) {{ c[d, $2]; clients[d]++ }} "
+        "if (!($1 in s)) { s[$1]; names[d]++ } if ($3 == 3) x[d]++; else if ($3 != 0) f[d]++ } "
+        "END { for (d in q) print q[d], clients[d], names[d], x[d], f[d], d }'"
+    ),
+    "tunnels": (
+        f'awk \'{{ {DOMAIN}; p = $2 " " d; q[p]++; b[p] += length($1); '
+        "if (!s[p $1]++) u[p]++ } END { for (p in q) print q[p], u[p], b[p] / q[p], p }'"
+    ),
+}
+COLUMNS = {  # by name, and by place in the TSV
+    "slow": ("id.resp_h rtt", "$5, $9"),
+    "timeline": ("ts rtt rcode outcome", "$1, $9, $15, $25"),
+    "names": ("query id.orig_h rcode", "$10, $3, $15"),
+    "tunnels": ("query id.orig_h", "$10, $3"),
+}
+FILTERS = {
+    name: ", ".join(f'(.["{each}"] // "-")' for each in columns.split())
+    for name, (columns, _) in COLUMNS.items()
+}
 JQ = {
-    "slow": 'jq -r \'select(.rtt) | "\\(.["id.resp_h"]) \\(.rtt)"\' PATH | ' + QUANTILES,
-    "timeline": "jq -r .ts PATH | " + MINUTES,
-    "names": "jq -r .query PATH | " + DOMAINS,
-    "tunnels": 'jq -r \'"\\(.["id.orig_h"]) \\(.query)"\' PATH | ' + PAIRS,
-    "show": f"jq -c 'select(.uid == \"{MARK}\")' PATH",
+    name: f"jq -r '[{cells}] | @tsv' PATH | {TABLES[name]}" for name, cells in FILTERS.items()
+} | {
+    "show": f"n=$(jq -r 'select(.uid == \"{MARK}\").query' PATH); "
+    f'jq -c --arg n "$n" \'select(.uid == "{MARK}" or .query == $n)\' PATH'
 }
 CUT = {
-    "slow": "zeek-cut id.resp_h rtt < PATH | grep -v -- '-$' | " + QUANTILES,
-    "timeline": "zeek-cut ts < PATH | " + MINUTES,
-    "names": "zeek-cut query < PATH | " + DOMAINS,
-    "tunnels": "zeek-cut id.orig_h query < PATH | " + PAIRS,
-    "show": f"zeek-cut < PATH | awk -F'\\t' '$2 == \"{MARK}\"'",
+    name: f"zeek-cut {columns} < PATH | {TABLES[name]}" for name, (columns, _) in COLUMNS.items()
+} | {
+    "show": f"n=$(zeek-cut uid query < PATH | awk '$1 == \"{MARK}\" {{ print $2 }}'); "
+    f"zeek-cut < PATH | awk -F'\\t' -v n=\"$n\" '$2 == \"{MARK}\" || $10 == n'"
 }
 # zeek-cut's work by awk alone: the columns of this log are known.
 AWK = {
-    name: script.replace("zeek-cut id.resp_h rtt < PATH", "awk -F'\\t' '!/^#/ {print $5, $9}' PATH")
-    .replace("zeek-cut ts < PATH", "awk -F'\\t' '!/^#/ {print $1}' PATH")
-    .replace("zeek-cut query < PATH", "awk -F'\\t' '!/^#/ {print $10}' PATH")
-    .replace("zeek-cut id.orig_h query < PATH", "awk -F'\\t' '!/^#/ {print $3, $10}' PATH")
-    .replace("zeek-cut < PATH | awk -F'\\t'", "awk -F'\\t'")
-    + (" PATH" if name == "show" else "")
-    for name, script in CUT.items()
+    name: f"awk -F'\\t' '!/^#/ {{ print {places} }}' PATH | {TABLES[name]}"
+    for name, (_, places) in COLUMNS.items()
+} | {
+    "show": f"n=$(awk -F'\\t' '$2 == \"{MARK}\" {{ print $10 }}' PATH); "
+    f"awk -F'\\t' -v n=\"$n\" '$2 == \"{MARK}\" || $10 == n' PATH"
 }
 
 
