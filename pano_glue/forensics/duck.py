@@ -86,7 +86,14 @@ class DuckEngine:
 
     def frame(self, sql: str) -> pd.DataFrame:
         """Run a query."""
-        frame: pd.DataFrame = self.run(sql).df()
+        result = self.run(sql)
+        kinds = [str(kind) for _, kind, *_ in result.description]
+        frame: pd.DataFrame = result.df()
+        for name, kind in zip(frame.columns, kinds, strict=True):
+            if (
+                kind == "HUGEINT" and frame[name].notna().all()
+            ):  # a sum, which pandas takes for float
+                frame[name] = frame[name].astype("int64")
         return frame
 
     def view(self, name: str, sql: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pano_glue.forensics.answer import Answer
 
+WHOLE = 1000  # from here on people read no decimals
 FORMATS = ("table", "csv", "json", "parquet")
 
 
@@ -183,7 +184,7 @@ def cell(name: str, value: Any) -> str:  # noqa: ANN401, PLR0911 - any cell
     if isinstance(value, int) and not name.endswith(("_port", "_id")):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= WHOLE else f"{value:.4g}"
     if isinstance(value, str) and value.endswith("+00:00"):
         moment = value.removesuffix("+00:00").replace("T", " ")
         return moment[:19] if name in {"first_seen", "last_seen", "time"} else moment

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pano_glue.cli import main
 from tests.data.planted import Planted, plant, write
 
 if TYPE_CHECKING:
@@ -109,16 +110,18 @@ def lab(lab_log: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def cli() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `pano-bridge forensics` as its users do."""
+def cli(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `pano-bridge forensics` as its users do, but in this process, which has pandas."""
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        code = "from pano_glue.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", code, "forensics", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        argv = ["pano-bridge", "forensics", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", argv)
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(argv, int(ended.value.code or 0), said.out, said.err)
 
     return run

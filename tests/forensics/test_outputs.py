@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import subprocess
 import sys
 from contextlib import suppress
 from html.parser import HTMLParser
@@ -90,21 +89,33 @@ def test_a_page_of_hostile_names_is_text(cli: Cli, hostile_log: Path, tmp_path: 
 def test_a_page_in_a_browser(
     cli: Cli, hostile_log: Path, tmp_path: Path, require: Callable[[str], str]
 ) -> None:
-    """The page as Chromium builds it: no element that a name made, nothing wider than the page."""
+    """Chromium, on a screen and on a telephone: nothing is fetched, made of names, or too wide."""
+    pytest.importorskip("selenium", reason="selenium is not installed")
+    from tests.page.browser import PROGRAMS, browser, window
+
+    for program in PROGRAMS:
+        require(program)
     page = tmp_path / "report.html"
     cli("report", hostile_log, "--output", page)
-    argv = [
-        require("chromium"),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--dump-dom",
-        page.as_uri(),
-    ]
-    built = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=120).stdout
-    assert "<script" not in built
-    assert "&lt;script&gt;alert(1)" in built
-    assert built.count("<section") == page.read_text().count("<section")
+    with browser() as driver:
+        for width in (1440, 375):
+            window(driver, width, 900, dark=False)
+            driver.get(page.as_uri())
+            assert driver.execute_script("return document.documentElement.scrollWidth") == width
+            requests = "return performance.getEntriesByType('resource').map(one => one.name)"
+            assert driver.execute_script(requests) == []
+            assert driver.execute_script("return document.scripts.length") == 0
+            assert "<script>alert(1)</script>.test" in driver.execute_script(
+                "return document.body.innerText"
+            )
+            assert driver.get_log("browser") == []  # type: ignore[no-untyped-call]
+
+
+def test_numbers_are_written_as_people_read_them() -> None:
+    from pano_glue.forensics.render import cell
+
+    told = [cell("bytes_in", value) for value in (304_200, 304_200.0, 64.6333, 0.25, 3, None)]
+    assert told == ["304,200", "304,200", "64.63", "0.25", "3", "-"]
 
 
 def test_a_terminal_is_not_acted_upon(cli: Cli, hostile_log: Path) -> None:
