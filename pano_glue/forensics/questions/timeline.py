@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pano_glue.forensics.answer import Answer
-from pano_glue.forensics.measures import FAILURES, NXDOMAIN, QUERIES, TIMEOUTS, quantiles, share
+from pano_glue.forensics.measures import NXDOMAIN, QUERY, UNANSWERED, quantiles, share
 from pano_glue.forensics.options import Bucket
 from pano_glue.forensics.records import Records
 from pano_glue.forensics.times import duration
@@ -21,9 +21,12 @@ def timeline(records: Records, bucket: Bucket = "") -> Answer:
     import pandas as pd
 
     step = max(1, math.ceil(duration(bucket, "--bucket").total_seconds())) if bucket else 0
-    records.keep("ts, epoch_us(ts) // 1000000 AS second, outcome, rcode, rtt")
+    # Few bytes a record: what is kept of a long log fits into memory.
+    records.keep(f"ts, {QUERY} AS asked, {UNANSWERED} AS unanswered, rcode, rtt")
+    second = "epoch_us(ts) // 1000000"
     ends = records.frame(
-        "SELECT min(second) AS first, max(second) AS last, count(*) AS n FROM records"
+        f"SELECT {second.replace('ts', 'min(ts)')} AS first, "
+        f"{second.replace('ts', 'max(ts)')} AS last, count(*) AS n FROM records"
     ).iloc[0]
     if not ends["n"]:
         return Answer("timeline", ["no records"], {"timeline": pd.DataFrame()})
@@ -32,9 +35,10 @@ def timeline(records: Records, bucket: Bucket = "") -> Answer:
     while (last - first) / step > MOST:
         step *= 2
     counted = records.frame(
-        f"SELECT *, {share('failures', 'queries', 'failures')} FROM (SELECT second // {step} AS "
-        f"bucket, {QUERIES}, {NXDOMAIN}, {FAILURES}, {TIMEOUTS}, {quantiles(50, 95, 99)} "
-        "FROM records GROUP BY 1) ORDER BY bucket"
+        f"SELECT *, {share('failures', 'queries', 'failures')} FROM (SELECT {second} // {step} AS "
+        f"bucket, count(*) FILTER (WHERE asked) AS queries, {NXDOMAIN}, count(*) FILTER (WHERE "
+        "unanswered OR rcode NOT IN (0, 3)) AS failures, count(*) FILTER (WHERE unanswered) AS "
+        f"timeouts, {quantiles(50, 95, 99)} FROM records GROUP BY 1) ORDER BY bucket"
     )
     every = pd.RangeIndex(first // step, last // step + 1, name="bucket")
     table = counted.set_index("bucket").reindex(every)
