@@ -1,9 +1,9 @@
 -- Every question's main numbers, in SQL of its own over the raw records (tests/forensics/test_sql.py).
--- A domain is two labels here, or three below co.uk, which in these logs is what was registered.
+-- A domain is two labels here, or three below co.uk and com.au, which in these logs is what was registered.
 
 -- views
 CREATE VIEW log AS SELECT *, "id.orig_h" AS client, "id.resp_h" AS server,
-    CASE WHEN query LIKE '%.%' THEN regexp_extract(query, '[^.]*[.](co[.]uk|[^.]*)$') ELSE query END AS domain,
+    CASE WHEN query LIKE '%.%' THEN regexp_extract(query, '[^.]*[.](co[.]uk|com[.]au|[^.]*)$') ELSE query END AS domain,
     outcome IN ('timeout', 'unreachable') AS unanswered
   FROM raw;
 CREATE VIEW asked AS FROM log WHERE outcome IN ('answered', 'timeout', 'unreachable');

@@ -55,8 +55,8 @@ QUESTIONS: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
 }
 COLUMNS = (
     "ts: 'DOUBLE', uid: 'VARCHAR', 'id.orig_h': 'VARCHAR', 'id.resp_h': 'VARCHAR', "
-    "trans_id: 'INT', query: 'VARCHAR', qtype: 'INT', rcode: 'INT', rcode_name: 'VARCHAR', outcome: 'VARCHAR', "
-    "rtt: 'DOUBLE', TTLs: 'DOUBLE[]', answers: 'VARCHAR[]', reply_bytes: 'INT'"
+    "trans_id: 'INT', query: 'VARCHAR', qtype: 'INT', rcode: 'INT', rcode_name: 'VARCHAR', "
+    "outcome: 'VARCHAR', rtt: 'DOUBLE', TTLs: 'DOUBLE[]', answers: 'VARCHAR[]', reply_bytes: 'INT'"
 )
 
 
