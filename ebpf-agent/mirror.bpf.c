@@ -83,38 +83,32 @@ static __always_inline bool chosen(struct __sk_buff *skb, struct packet *packet,
 	return read_ip(skb, packet) && rest_chosen(skb, packet);
 }
 
-/*
- * Most packets can be told from fixed offsets not to be DNS, nor anything that might hold it. No
- * calls and nothing on the stack: without CAP_PERFMON the kernel puts a fence behind each write
- * there. False: look closer.
- */
-static __always_inline bool passes_by(struct __sk_buff *skb, __u32 at)
+static __always_inline bool is_other(__u8 transport, const __be16 *ports)
 {
-	void *end = (void *)(long)skb->data_end;
-	struct iphdr *ip = (void *)(long)skb->data + at;
-	struct ipv6hdr *ip6 = (void *)ip;
-	__be16 *ports;
-	__u8 transport;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		ports = (void *)(ip + 1);
-		if ((void *)(ports + 2) > end || ip->version != 4 || ip->ihl != 5 ||
-		    (ip->frag_off & bpf_htons(MORE_FRAGMENTS | OFFSET_MASK)))
-			return false;
-		transport = ip->protocol;
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		ports = (void *)(ip6 + 1);
-		if ((void *)(ports + 2) > end || ip6->version != 6 || is_extension(ip6->nexthdr))
-			return false;
-		transport = ip6->nexthdr;
-	} else {
-		return !is_vlan(skb->protocol);
-	}
 	if (choice.tunnels && is_tunnel(transport, bpf_ntohs(ports[1])))
 		return false;
 	if (transport != IPPROTO_UDP && transport != IPPROTO_TCP)
 		return true;
 	return !port_chosen(bpf_ntohs(ports[0])) && !port_chosen(bpf_ntohs(ports[1]));
+}
+
+/*
+ * Most packets can be told from fixed offsets not to be DNS, nor anything that might hold it. In
+ * place there are no calls and nothing is on the stack: without CAP_PERFMON the kernel puts a
+ * fence behind each write there. False: look closer.
+ */
+static __always_inline bool passes_by(struct __sk_buff *skb, __u32 at, bool in_place)
+{
+	struct plain4 *four, copy4;
+	struct plain6 *six, copy6;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return see_plain4(skb, at, &four, &copy4, in_place) &&
+		       is_other(four->ip.protocol, four->ports);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return see_plain6(skb, at, &six, &copy6, in_place) &&
+		       !is_extension(six->ip.nexthdr) && is_other(six->ip.nexthdr, six->ports);
+	return !is_vlan(skb->protocol);
 }
 
 /*
@@ -181,8 +175,8 @@ static __always_inline __u64 *mirror(struct __sk_buff *skb, struct packet *packe
 	return clone(skb, count, devices.mirror, devices.mirror_flags);
 }
 
-/* Looks closer, and mirrors what is chosen. A function of its own: the verifier takes it once. */
-__noinline int take(struct __sk_buff *skb, __u32 direction, __u32 bare)
+static __always_inline int look_closer(struct __sk_buff *skb, __u32 direction, __u32 bare,
+				       bool in_place)
 {
 	struct packet *packet;
 	struct pano_count *count;
@@ -195,10 +189,10 @@ __noinline int take(struct __sk_buff *skb, __u32 direction, __u32 bare)
 	packet->protocol = skb->protocol;
 	if (bare) {
 		packet->at = 0;
-		plain = read_plain(skb, packet, 0);
+		plain = read_plain(skb, packet, 0, in_place);
 	} else {
 		packet->at = ETH_HLEN;
-		plain = read_plain(skb, packet, ETH_HLEN);
+		plain = read_plain(skb, packet, ETH_HLEN, in_place);
 	}
 	if (!chosen(skb, packet, plain))
 		return 0;
@@ -211,33 +205,40 @@ __noinline int take(struct __sk_buff *skb, __u32 direction, __u32 bare)
 	return 0;
 }
 
-static __always_inline int pass(struct __sk_buff *skb, enum pano_direction direction, bool bare)
+/* Mirrors what is chosen. A function of its own: the verifier takes it once. */
+__noinline int take(struct __sk_buff *skb, __u32 direction, __u32 bare)
 {
-	if (!passes_by(skb, bare ? 0 : ETH_HLEN))
-		take(skb, direction, bare);
-	return NEXT_PROGRAM;
+	return look_closer(skb, direction, bare, true);
 }
 
-SEC("tc") int mirror_ingress(struct __sk_buff *skb)
+__noinline int take_copies(struct __sk_buff *skb, __u32 direction, __u32 bare)
 {
-	return pass(skb, PANO_INGRESS, false);
+	return look_closer(skb, direction, bare, false);
 }
 
-SEC("tc") int mirror_egress(struct __sk_buff *skb)
-{
-	return pass(skb, PANO_EGRESS, false);
-}
+/*
+ * A program for a direction, and the same one that reads nothing in place, of which user space
+ * loads the one that the kernel takes.
+ */
+#define PROGRAM(name, direction, bare)                                                             \
+	SEC("tc") int name(struct __sk_buff *skb)                                                  \
+	{                                                                                          \
+		if (!passes_by(skb, (bare) ? 0 : ETH_HLEN, true))                                  \
+			take(skb, direction, bare);                                                \
+		return NEXT_PROGRAM;                                                               \
+	}                                                                                          \
+	SEC("tc") int name##_copies(struct __sk_buff *skb)                                         \
+	{                                                                                          \
+		if (!passes_by(skb, (bare) ? 0 : ETH_HLEN, false))                                 \
+			take_copies(skb, direction, bare);                                         \
+		return NEXT_PROGRAM;                                                               \
+	}
 
+PROGRAM(mirror_ingress, PANO_INGRESS, false)
+PROGRAM(mirror_egress, PANO_EGRESS, false)
 /* For interfaces whose packets start with the IP header: tun, wireguard, ipip. */
-SEC("tc") int bare_ingress(struct __sk_buff *skb)
-{
-	return pass(skb, PANO_INGRESS, true);
-}
-
-SEC("tc") int bare_egress(struct __sk_buff *skb)
-{
-	return pass(skb, PANO_EGRESS, true);
-}
+PROGRAM(bare_ingress, PANO_INGRESS, true)
+PROGRAM(bare_egress, PANO_EGRESS, true)
 
 /* At the relay's ingress: what comes here is ours alone, so an Ethernet header may go in front. */
 SEC("tc") int dress(struct __sk_buff *skb)

@@ -207,55 +207,88 @@ static __always_inline bool read_ports(struct __sk_buff *skb, struct packet *pac
 	return true;
 }
 
+/* UDP or TCP with nothing around it that varies: all of it is at fixed offsets. */
+struct plain4 {
+	struct iphdr ip;
+	__be16 ports[2];
+};
+
+struct plain6 {
+	struct ipv6hdr ip;
+	__be16 ports[2];
+};
+
 /*
- * UDP or TCP with nothing around it that varies is read from fixed offsets, which costs a third of
- * the general way. False sends others there. `at` is a constant, the value of packet->at: without
+ * Lets `to` point at `size` bytes of the packet: in place, which costs a third of a call, or at a
+ * copy. Without CAP_PERFMON some verifiers compare no pointers into packets (Linux 5.15 up to
+ * 6.5, but for later stable ones), so nothing can be read in place. `from` is a constant: without
  * CAP_PERFMON the verifier takes no offset that differs from path to path.
  */
-static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *packet, __u32 at)
+static __always_inline bool see(struct __sk_buff *skb, __u32 from, void **to, void *copy,
+				__u32 size, bool in_place)
 {
-	void *end = (void *)(long)skb->data_end;
-	struct iphdr *ip = (void *)(long)skb->data + at;
-	struct ipv6hdr *ip6 = (void *)ip;
-	__be16 *ports;
-	__u32 header;
-	__u8 transport;
-
-	if (skb->protocol == bpf_htons(ETH_P_IP)) {
-		ports = (void *)(ip + 1);
-		if ((void *)(ports + 2) > end || ip->version != 4 || ip->ihl != 5 ||
-		    (ip->frag_off & bpf_htons(MORE_FRAGMENTS | OFFSET_MASK)))
-			return false;
-		map_address(&packet->source, ip->saddr);
-		map_address(&packet->destination, ip->daddr);
-		packet->identification = ip->protocol << 16 | ip->id;
-		packet->length = bpf_ntohs(ip->tot_len);
-		header = sizeof(*ip);
-		transport = ip->protocol;
-		barrier_var(transport); /* that holds for the ports, too */
-	} else if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-		ports = (void *)(ip6 + 1);
-		if ((void *)(ports + 2) > end || ip6->version != 6)
-			return false;
-		__builtin_memcpy(&packet->source, &ip6->saddr, sizeof(packet->source));
-		__builtin_memcpy(&packet->destination, &ip6->daddr, sizeof(packet->destination));
-		packet->identification = 0;
-		packet->length = bpf_ntohs(ip6->payload_len);
-		header = sizeof(*ip6);
-		transport = ip6->nexthdr;
-		barrier_var(transport);
-	} else {
-		return false;
+	if (!in_place) {
+		*to = copy;
+		return load(skb, from, copy, size);
 	}
+	*to = (void *)(long)skb->data + from;
+	return *to + size <= (void *)(long)skb->data_end;
+}
+
+static __always_inline bool see_plain4(struct __sk_buff *skb, __u32 from, struct plain4 **to,
+				       struct plain4 *copy, bool in_place)
+{
+	return see(skb, from, (void **)to, copy, sizeof(*copy), in_place) &&
+	       (*to)->ip.version == 4 && (*to)->ip.ihl == 5 &&
+	       !((*to)->ip.frag_off & bpf_htons(MORE_FRAGMENTS | OFFSET_MASK));
+}
+
+static __always_inline bool see_plain6(struct __sk_buff *skb, __u32 from, struct plain6 **to,
+				       struct plain6 *copy, bool in_place)
+{
+	return see(skb, from, (void **)to, copy, sizeof(*copy), in_place) && (*to)->ip.version == 6;
+}
+
+static __always_inline bool keep_plain(struct packet *packet, __u8 transport, __u32 at,
+				       const __be16 *ports)
+{
 	if (transport != IPPROTO_UDP && transport != IPPROTO_TCP)
 		return false;
+	packet->at = at;
 	packet->transport = transport;
 	packet->offset = 0;
 	packet->more = false;
 	packet->source_port = bpf_ntohs(ports[0]);
 	packet->destination_port = bpf_ntohs(ports[1]);
-	packet->at = at + header;
 	return true;
+}
+
+/* Reads a plain packet, which costs a third of the general way. False sends others there. */
+static __always_inline bool read_plain(struct __sk_buff *skb, struct packet *packet, __u32 at,
+				       bool in_place)
+{
+	struct plain4 *four, copy4;
+	struct plain6 *six, copy6;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP)) {
+		if (!see_plain4(skb, at, &four, &copy4, in_place))
+			return false;
+		map_address(&packet->source, four->ip.saddr);
+		map_address(&packet->destination, four->ip.daddr);
+		packet->identification = four->ip.protocol << 16 | four->ip.id;
+		packet->length = bpf_ntohs(four->ip.tot_len);
+		return keep_plain(packet, four->ip.protocol, at + sizeof(four->ip), four->ports);
+	}
+	if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+		if (!see_plain6(skb, at, &six, &copy6, in_place))
+			return false;
+		__builtin_memcpy(&packet->source, &six->ip.saddr, sizeof(packet->source));
+		__builtin_memcpy(&packet->destination, &six->ip.daddr, sizeof(packet->destination));
+		packet->identification = 0;
+		packet->length = bpf_ntohs(six->ip.payload_len);
+		return keep_plain(packet, six->ip.nexthdr, at + sizeof(six->ip), six->ports);
+	}
+	return false;
 }
 
 #endif

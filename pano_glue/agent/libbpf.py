@@ -7,79 +7,32 @@ Every function that can fail raises OSError with the kernel's errno; see
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from pano_glue.agent.abi import (
+    LINK_INFO,
+    POINTER,
+    PROG_INFO,
+    SIGNATURES,
+    SKB,
+    LinkOptions,
+    TestRunOptions,
+)
 from pano_glue.agent.complaints import complaints, what_failed
-from pano_glue.agent.kernel import refusal
+from pano_glue.agent.kernel import holds, refusal
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LIBRARY = "libbpf.so.1"
+COPIES = "_copies"  # ends the name of a program that reads nothing of a packet in place
 TCX_INGRESS = 46  # enum bpf_attach_type of Linux 6.6; libbpf 1.1 passes numbers on
 TCX_EGRESS = 47
 BPF_F_BEFORE = 1 << 3  # without a neighbour named: before all of them
-
-SKB = struct.Struct("=40xI108xQ")  # struct __sk_buff: ifindex, tstamp
-LINK_INFO = struct.Struct("=16xI")  # struct bpf_link_info of a tcx link: ifindex
-PROG_INFO = struct.Struct("=192xQQ")  # struct bpf_prog_info: run_time_ns, run_cnt
 ROOM = 256  # a program may make a packet longer
-
-INT = ctypes.c_int
-POINTER = ctypes.c_void_p
-TEXT = ctypes.c_char_p
-SIZE = ctypes.c_size_t
-NUMBER = ctypes.c_uint64
-
-SIGNATURES: dict[str, tuple[type, list[type]]] = {
-    "libbpf_set_print": (POINTER, [POINTER]),
-    "libbpf_num_possible_cpus": (INT, []),
-    "bpf_object__open_file": (POINTER, [TEXT, POINTER]),
-    "bpf_object__load": (INT, [POINTER]),
-    "bpf_object__close": (None, [POINTER]),  # type: ignore[dict-item] # ctypes' name for void
-    "bpf_object__find_program_by_name": (POINTER, [POINTER, TEXT]),
-    "bpf_object__find_map_by_name": (POINTER, [POINTER, TEXT]),
-    "bpf_program__fd": (INT, [POINTER]),
-    "bpf_map__fd": (INT, [POINTER]),
-    "bpf_map_update_elem": (INT, [INT, POINTER, POINTER, NUMBER]),
-    "bpf_map_lookup_elem": (INT, [INT, POINTER, POINTER]),
-    "bpf_map_delete_elem": (INT, [INT, POINTER]),
-    "bpf_map_get_next_key": (INT, [INT, POINTER, POINTER]),
-    "bpf_link_create": (INT, [INT, INT, INT, POINTER]),
-    "bpf_obj_get_info_by_fd": (INT, [INT, POINTER, POINTER]),
-    "bpf_prog_test_run_opts": (INT, [INT, POINTER]),
-}
-
-
-class LinkOptions(ctypes.Structure):
-    """The start of `struct bpf_link_create_opts`; `sz` says that the rest is not there."""
-
-    _fields_ = (("sz", SIZE), ("flags", ctypes.c_uint32), ("pad", ctypes.c_uint32))
-
-
-class TestRunOptions(ctypes.Structure):
-    """`struct bpf_test_run_opts` of libbpf 1.0."""
-
-    _fields_ = (
-        ("sz", SIZE),
-        ("data_in", POINTER),
-        ("data_out", POINTER),
-        ("data_size_in", ctypes.c_uint32),
-        ("data_size_out", ctypes.c_uint32),
-        ("ctx_in", POINTER),
-        ("ctx_out", POINTER),
-        ("ctx_size_in", ctypes.c_uint32),
-        ("ctx_size_out", ctypes.c_uint32),
-        ("retval", ctypes.c_uint32),
-        ("repeat", INT),
-        ("duration", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("cpu", ctypes.c_uint32),
-        ("batch_size", ctypes.c_uint32),
-    )
 
 
 class RunTime(NamedTuple):
@@ -161,25 +114,51 @@ class BpfMap:
 class BpfObject:
     """A compiled object in the kernel: its programs and maps live until `close`."""
 
-    def __init__(self, library: ctypes.CDLL, path: Path) -> None:
+    def __init__(self, library: ctypes.CDLL, path: Path, *, copies: bool | None = None) -> None:
         """Open and load the object.
+
+        Of a program that there is twice, as NAME and NAME_copies, one is loaded: the second with
+        `copies`; unless told, when the kernel refuses the first for want of CAP_PERFMON.
 
         Raises:
             PanoError: when the object was not built, or the kernel refuses a map or a program.
         """
         self._library = library
+        self.copies = bool(copies)
+        try:
+            self._load(path)
+        except OSError as error:
+            if copies is not None or error.errno != errno.EACCES or holds("CAP_PERFMON"):
+                raise refusal(f"load {error.filename}", error) from error
+            self.copies = True
+            try:
+                self._load(path)
+            except OSError as again:
+                raise refusal(f"load {again.filename}", again) from again
+
+    def _load(self, path: Path) -> None:
         if not path.exists():
             raise PanoError(f"{path} is missing", "build it with: make -C ebpf-agent")
-        self._object = library.bpf_object__open_file(os.fsencode(path), None)
+        self._object = self._library.bpf_object__open_file(os.fsencode(path), None)
         if not self._object:
             raise PanoError(f"{path} is no BPF object", "build it again: make -C ebpf-agent")
-        with complaints(library) as said:
-            loaded = library.bpf_object__load(self._object)
-        try:
-            check(loaded, path.name)
-        except OSError as error:
+        self._choose_programs()
+        with complaints(self._library) as said:
+            loaded = self._library.bpf_object__load(self._object)
+        if loaded < 0:
             self.close()
-            raise refusal(f"load {what_failed(said, path.name)}", error) from error
+            raise OSError(-loaded, os.strerror(-loaded), what_failed(said, path.name))
+
+    def _choose_programs(self) -> None:
+        """Leave out those programs whose twins are wanted."""
+        found: dict[str, int] = {}
+        program = None
+        while program := self._library.bpf_object__next_program(self._object, program):
+            found[self._library.bpf_program__name(program).decode()] = program
+        for name, program in found.items():
+            twin = name + COPIES in found
+            wanted = self.copies if name.endswith(COPIES) else not (self.copies and twin)
+            self._library.bpf_program__set_autoload(program, wanted)
 
     def close(self) -> None:
         """Let go of programs and maps; those that a link or filter holds stay with it."""
@@ -187,7 +166,9 @@ class BpfObject:
 
     def program(self, name: str) -> int:
         """Return the file descriptor of a program; it is ours until `close`."""
-        program = self._library.bpf_object__find_program_by_name(self._object, name.encode())
+        find = self._library.bpf_object__find_program_by_name
+        program = self.copies and find(self._object, f"{name}{COPIES}".encode())
+        program = program or find(self._object, name.encode())
         return check(self._library.bpf_program__fd(program), name)
 
     def map(self, name: str) -> BpfMap:

@@ -77,14 +77,18 @@ def own_namespace(require_bpf: None) -> Iterator[None]:  # noqa: ARG001 # skips
         assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
 
 
-@pytest.fixture
-def program(program_file: Path, own_namespace: None) -> Iterator[Program]:  # noqa: ARG001 # as above
+@pytest.fixture(params=[False, True], ids=["in place", "copies"])
+def program(
+    request: pytest.FixtureRequest,
+    program_file: Path,
+    own_namespace: None,  # noqa: ARG001 # as above
+) -> Iterator[Program]:
     """Load the program, with counters for two interfaces and the default choice."""
     library = libbpf.open_library()
     tap = open_tap("pag0")
     network = Network()
     mirror = network.silence("pag0", owner="pag0")
-    programs = libbpf.BpfObject(library, program_file)
+    programs = libbpf.BpfObject(library, program_file, copies=request.param)
     devices = Mirror(mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
     programs.map(".data.devices").update(layout.ONLY_KEY, devices)
     counts = Counts(programs.map("counts"), library.libbpf_num_possible_cpus())
