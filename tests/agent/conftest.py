@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import pytest
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.agent import PROGRAM
 from pano_glue.agent.choice import Choice, apply_choice
-from pano_glue.agent.counts import Counts, HookCount
+from pano_glue.agent.counts import KEY, Counts, HookCount
 from pano_glue.agent.devices import Network
 from pano_glue.agent.mirror import NO_ADDRESS, Mirror
 from pano_glue.agent.namespace import CLONE_NEWNET
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pano_glue.agent.devices import Interface
+
 LOOPBACK, OTHER = 1, 2  # ifindex of lo, and of the next interface made
+REMEMBERED = {"datagrams": 36, "sightings": 8}  # maps of what came before: bytes of a key
 
 
 @dataclass
@@ -67,40 +71,74 @@ def program_file(require: object) -> Path:
     return PROGRAM
 
 
-@pytest.fixture
-def own_namespace(require_bpf: None) -> Iterator[None]:  # noqa: ARG001 # skips
-    """Run the test in a network namespace of its own."""
+@contextmanager
+def inside(namespace: int | None) -> Iterator[None]:
+    """Put this thread into a network namespace, by descriptor, or into a new one."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as home:  # noqa: PTH123 # of this thread
-        assert libc.unshare(CLONE_NEWNET) == 0
-        yield
-        assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
+        if namespace is None:
+            assert libc.unshare(CLONE_NEWNET) == 0
+        else:
+            assert libc.setns(namespace, CLONE_NEWNET) == 0
+        try:
+            yield
+        finally:
+            assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
 
 
-@pytest.fixture(params=[False, True], ids=["in place", "copies"])
-def program(
+@dataclass
+class Loaded:
+    """A loaded program, and the namespace where its mirror is."""
+
+    programs: libbpf.BpfObject
+    tap: int
+    mirror: Interface
+    cpus: int
+    namespace: int
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["in place", "copies"])
+def loaded(
     request: pytest.FixtureRequest,
     program_file: Path,
-    own_namespace: None,  # noqa: ARG001 # as above
-) -> Iterator[Program]:
-    """Load the program, with counters for two interfaces and the default choice."""
+    require_bpf: None,  # noqa: ARG001 # skips
+) -> Iterator[Loaded]:
+    """Load each kind of program once, in a network namespace of its own."""
     library = libbpf.open_library()
-    tap = open_tap("pag0")
-    network = Network()
-    mirror = network.silence("pag0", owner="pag0")
+    with inside(None):
+        namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        tap = open_tap("pag0")
+        network = Network()
+        mirror = network.silence("pag0", owner="pag0")
+        network.close()
     programs = libbpf.BpfObject(library, program_file, copies=request.param)
     devices = Mirror(mirror, flags=0, onward=0, sensor=NO_ADDRESS).pack(relay=0)
     programs.map(".data.devices").update(layout.ONLY_KEY, devices)
-    counts = Counts(programs.map("counts"), library.libbpf_num_possible_cpus())
-    for ifindex in (LOOPBACK, mirror.index):
-        for direction in range(2):
-            counts.open(ifindex, direction)
-    loaded = Program(programs, tap, counts)
-    loaded.choose()
-    yield loaded
+    yield Loaded(programs, tap, mirror, library.libbpf_num_possible_cpus(), namespace)
     programs.close()
-    network.close()
     os.close(tap)
+    os.close(namespace)
+
+
+@pytest.fixture
+def program(loaded: Loaded) -> Iterator[Program]:
+    """Forget what packets came before; count for two interfaces, with the default choice."""
+    programs = loaded.programs
+    for name, size in REMEMBERED.items():
+        for key in programs.map(name).keys(size):
+            programs.map(name).delete(key)
+    programs.map(".data.ceiling").update(layout.ONLY_KEY, bytes(8))
+    table = programs.map("counts")
+    for place in range(4 * layout.PROBES):
+        table.update(KEY.pack(place), bytes(layout.COUNT.size * loaded.cpus))
+    counts = Counts(table, loaded.cpus)
+    hooks = [(ifindex, side) for ifindex in (LOOPBACK, loaded.mirror.index) for side in range(2)]
+    for hook in hooks:
+        counts.open(*hook)
+    known = Program(programs, loaded.tap, counts)
+    known.choose()
+    with inside(loaded.namespace):
+        yield known
 
 
 @pytest.fixture

@@ -9,6 +9,6 @@ echo $? >/run/out/code
 grep -q 'missing  kernel' /run/out/check && exit
 chosen="test_program or test_choice or matched_is_mirrored or kill_leaves or two_capabilities"
 chosen="$chosen or ingress_qdisc or somebody or time_of_the_packet or departure or outlives"
-exec .venv/bin/python -m pytest -v --tb=short -p no:cacheprovider --junitxml=/run/out/tests.xml \
+exec .venv/bin/python -m pytest -v --tb=short --durations=15 -p no:cacheprovider --junitxml=/run/out/tests.xml \
   tests/agent/test_program.py tests/agent/test_choice.py tests/agent/test_lab.py \
-  tests/agent/test_field.py -k "$chosen"
+  tests/agent/test_field.py -k "$chosen" >/run/out/log 2>&1
