@@ -6,7 +6,7 @@
 #include "packet.h"
 
 #define MAX_DATAGRAMS 16384
-#define MAX_NETWORKS 4096
+#define MAX_NETWORKS 8192 /* twice what a choice may have: old and new ones while it changes */
 
 struct pano_choice choice SEC(".data.choice");
 

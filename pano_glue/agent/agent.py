@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from pyroute2.netlink.exceptions import NetlinkError
 
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.attach import Attacher, Way
@@ -16,7 +17,7 @@ from pano_glue.agent.choice import Choice, Dedup, apply_choice
 from pano_glue.agent.counts import Counts, HookCount
 from pano_glue.agent.devices import INGRESS, Interface, Network
 from pano_glue.agent.hooks import BARE, ETHERNET, Hooks, describe_hooks
-from pano_glue.agent.kernel import require_kernel
+from pano_glue.agent.kernel import refusal, require_kernel
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
 from pano_glue.agent.mirror import (
     Mirror,
@@ -74,6 +75,11 @@ class Agent:
         """
         try:
             self._start()
+        except NetlinkError as error:
+            self.stop()
+            refused = OSError(error.code, str(error))
+            needs = ("CAP_NET_ADMIN",)
+            raise refusal(f"make {self._settings.target.name}", refused, needs) from error
         except BaseException:
             self.stop()
             raise

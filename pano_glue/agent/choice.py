@@ -57,8 +57,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         for name, value, least in (("one-in", self.one_in, 1), ("ceiling", self.ceiling, 0)):
             if not least <= value < 1 << 30:
                 raise SettingError(f"--{name} {value} is out of range", f"use {least} or more")
-        for role in layout.ROLES:
-            parse_networks(role, getattr(self, role))
+        named = sum(len(parse_networks(role, getattr(self, role))) for role in layout.ROLES)
+        if named > layout.NETWORKS:
+            raise SettingError(
+                f"--client and --server name {named} networks, {layout.NETWORKS} at most",
+                "put neighbours together",
+            )
 
 
 def parse_networks(role: str, texts: tuple[str, ...]) -> dict[bytes, bool]:

@@ -18,6 +18,7 @@ VERDICTS = ("matched", "mirrored", "duplicate")
 CAUSES = ("no_memory", "no_device", "dropped", "too_long", "above_ceiling", "refused")
 CLONE_TO_INGRESS = 1  # BPF_F_INGRESS
 
+NETWORKS = 4096  # that a choice may name; the table has room for two choices
 HOOKS, PROBES = 4096, 8  # places in the table of counts, and how many a hook may be at
 COUNT = struct.Struct(f"=II{len(VERDICTS) + len(CAUSES)}Q")
 DEVICES = struct.Struct("=5I16s")

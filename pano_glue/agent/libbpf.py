@@ -85,8 +85,15 @@ class BpfMap:
         self._name = name
 
     def update(self, key: bytes, value: bytes) -> None:
-        """Set a key; for a per-CPU map `value` holds one value after another, for each CPU."""
-        check(self._library.bpf_map_update_elem(self._fd, key, value, 0), self._name)
+        """Set a key; for a per-CPU map `value` holds one value after another, for each CPU.
+
+        Raises:
+            PanoError: when the kernel refuses, as without memory.
+        """
+        try:
+            check(self._library.bpf_map_update_elem(self._fd, key, value, 0), self._name)
+        except OSError as error:
+            raise refusal(f"write map {self._name}", error) from error
 
     def lookup(self, key: bytes, size: int) -> bytes | None:
         """Read the `size` bytes under a key (per-CPU: of all CPUs); None when there are none."""

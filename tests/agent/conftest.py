@@ -86,6 +86,13 @@ def inside(namespace: int | None) -> Iterator[None]:
             assert libc.setns(home.fileno(), CLONE_NEWNET) == 0
 
 
+@pytest.fixture
+def own_namespace(require_bpf: None) -> Iterator[None]:  # noqa: ARG001 # skips
+    """Run the test in a network namespace of its own."""
+    with inside(None):
+        yield
+
+
 @dataclass
 class Loaded:
     """A loaded program, and the namespace where its mirror is."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pano_glue.agent import layout
 from pano_glue.agent.choice import Choice
 from pano_glue.errors import SettingError
 from tests.agent.conftest import LOOPBACK, OTHER
@@ -68,6 +69,17 @@ def test_networks_choose_both_directions_alike(
     program.choose(**choice)
     assert program.sees(frame4(QUERY)) is mirrored
     assert program.sees(frame4(REPLY, ends=BACK)) is mirrored
+
+
+def test_a_choice_may_change_to_as_many_networks_as_it_had(program: Program) -> None:
+    def many(prefix: str) -> tuple[str, ...]:
+        return tuple(f"{prefix}{number:x}::/64" for number in range(layout.NETWORKS - 1))
+
+    program.choose(client=many("2001:db8:1:"))
+    program.choose(client=(*many("2001:db8:2:")[1:], "192.0.2.0/24"))
+    assert program.sees(frame4(QUERY))
+    with pytest.raises(SettingError, match="--client and --server name 4097 networks, 4096 at"):
+        Choice(client=(*many("2001:db8:1:"), "192.0.2.0/24"))
 
 
 def test_networks_hold_for_ipv6_and_can_be_lifted(program: Program) -> None:

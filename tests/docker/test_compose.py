@@ -38,7 +38,7 @@ def test_a_service_is_confined_watched_and_bounded(name: str) -> None:
 
 def test_capabilities_and_the_host_network_are_where_packets_are() -> None:
     assert {name: one["cap_add"] for name, one in SERVICES.items() if "cap_add" in one} == {
-        "agent": ["BPF", "NET_ADMIN"],
+        "agent": ["BPF", "NET_ADMIN", "PERFMON"],
         "zeek": ["NET_RAW"],
     }
     on_host = [name for name, one in SERVICES.items() if one.get("network_mode") == "host"]

@@ -81,7 +81,7 @@ def pods(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
                 yield pod, container
 
 
-ALLOWED = {"agent": ["BPF", "NET_ADMIN"], "zeek": ["NET_RAW"], "own-state": ["CHOWN"]}
+ALLOWED = {"agent": ["BPF", "NET_ADMIN", "PERFMON"], "zeek": ["NET_RAW"], "own-state": ["CHOWN"]}
 
 
 def test_every_container_is_confined_and_bounded() -> None:
