@@ -26,6 +26,10 @@ METADATA_SECONDS = 10.0  # how soon a new topic or partition is seen
 # How long a crashed member's partitions wait for another. Were it shorter than a restart of Kafka,
 # each such restart would scatter the partitions uncommitted (KIP-735).
 SESSION_SECONDS = 45.0
+# How soon a member hears that the group divides its partitions anew. Those who have heard wait for
+# those who have not, and their commits wait with them (Kafka answers one connection in turn): for
+# less than a bridge that ends has for its last one.
+HEARTBEAT_SECONDS = 0.5
 REACH_SECONDS = 3.0  # how long we wait for an answer before Kafka counts as away
 CONNECT_SECONDS = 3.0
 

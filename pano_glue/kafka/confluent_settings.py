@@ -34,6 +34,7 @@ COMMON = {
 }
 CONSUMER = {
     "session.timeout.ms": int(client.SESSION_SECONDS * 1000),
+    "heartbeat.interval.ms": int(client.HEARTBEAT_SECONDS * 1000),
     "fetch.max.bytes": client.FETCH_BYTES,
     "queued.max.messages.kbytes": 2 * client.FETCH_BYTES >> 10,
     "fetch.queue.backoff.ms": 20,  # by default a full queue is left alone for a second
@@ -59,7 +60,7 @@ OWN_PRODUCER = {
     "message.timeout.ms": 0,  # repeat forever
     "message.max.bytes": 2 << 20,
 }
-BROKERS = {"partition.assignment.strategy", "session.timeout.ms"}
+BROKERS = {"heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"}
 OWN = {"bootstrap.servers", "metadata.broker.list", "group.id", *OWN_CONSUMER, *OWN_PRODUCER}
 
 

@@ -50,6 +50,7 @@ COMMON = {
 }
 CONSUMER = {
     "session_timeout_ms": int(client.SESSION_SECONDS * 1000),
+    "heartbeat_interval_ms": int(client.HEARTBEAT_SECONDS * 1000),
     "fetch_max_bytes": client.FETCH_BYTES,
     "max_poll_records": client.FETCH_MESSAGES,
     "metrics_enabled": False,
