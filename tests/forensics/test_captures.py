@@ -1,19 +1,16 @@
-"""Captures and Kafka topics as input."""
+"""Captures as input, and the logs of others."""
 
 from __future__ import annotations
 
 import gzip
-import json
-import time
+import subprocess
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pano_glue import forensics
 from pano_glue.errors import PanoError, SettingError
-from pano_glue.forensics.readers.kafka import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,32 +58,20 @@ def test_a_topic_has_to_be_named() -> None:
         forensics.load("kafka://127.0.0.1:9092")
 
 
-def test_a_topic_is_read_from_a_point_in_time_to_its_end(
-    lab: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+def test_the_log_of_zeeks_own_scripts(
+    capture: Path, lab: list[dict[str, Any]], tmp_path: Path, require: Callable[[str], str]
 ) -> None:
-    kafka = pytest.importorskip("kafka", reason="kafka-python is not installed")
-    from tests.transports.kafka_broker import KafkaBroker, missing
-
-    lacking = missing()
-    if lacking:
-        pytest.skip(lacking)
-    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
-    broker.start()
-    try:
-        now = int(time.time() * 1000)
-        hour = 3_600_000
-        producer = kafka.KafkaProducer(bootstrap_servers=broker.servers)
-        for start in range(0, 1000, 100):
-            values = "\n".join(json.dumps(one) for one in lab[start : start + 100])
-            producer.send("dns", values.encode(), timestamp_ms=now - hour + start)
-        tagged = b'{"dns": ' + json.dumps(lab[1000]).encode() + b', "SITE": "fra1"}'
-        producer.send("dns", tagged, timestamp_ms=now)
-        producer.flush()
-        address = f"kafka://{broker.servers}/dns"
-        assert len(forensics.load(address)) == 1001
-        # A message that came before is not even fetched.
-        since = datetime.fromtimestamp((now - hour + 450) / 1000, UTC)
-        fetched = fetch(address, since, tmp_path_factory.mktemp("fetched"))
-        assert len(fetched.read_bytes().splitlines()) == 501
-    finally:
-        broker.kill()
+    """What it calls answered is that a reply came; its replies are those of our log."""
+    command = [require("zeek"), "-b", "-C", "-r", str(capture), "base/protocols/dns"]
+    folder = tmp_path / "stock"
+    folder.mkdir()
+    subprocess.run(command, cwd=folder, capture_output=True, check=True)
+    assert (folder / "dns.log").read_text().startswith("#separator")
+    frame = forensics.load(folder)
+    ours = Counter(one["rcode_name"] for one in lab if "rcode_name" in one)
+    theirs = Counter(frame["rcode_name"].dropna())
+    assert {name: theirs[name] for name in ("NXDOMAIN", "REFUSED")} == {
+        name: ours[name] for name in ("NXDOMAIN", "REFUSED")
+    }
+    answered = frame[frame["outcome"] == "answered"]
+    assert len(answered) == frame["rcode"].notna().sum()

@@ -266,6 +266,7 @@ def test_parquet_and_frames_answer_the_same(name: str, planted_log: Path, parque
     ask = getattr(forensics, name)
     answer = ask(planted_log, **QUESTIONS[name])
     assert not answer.frame.empty
+    assert answer.complete == "completeness unknown: no pano_stats.log beside the logs"
     _same(answer, ask(parquet, **QUESTIONS[name]))
     if name in {"slow", "names", "tunnels"}:
         _same(answer, ask(forensics.load(planted_log), **QUESTIONS[name]))
@@ -314,3 +315,21 @@ def test_all_types(tmp_path: Path) -> None:
     assert frame["qtype_name"][257] == "TYPE257"
     assert set(frame["outcome"]) == {"timeout"}
     assert len(forensics.load(log, qtype="TYPE64")) == 1
+
+
+def test_clocks_that_jump(tmp_path: Path) -> None:
+    """A clock that is set back, and one that was never set: each record counts, at its time."""
+    jumps = [0, 60, -3600, -3540, 120, 1 - BEGIN]
+    log = tmp_path / "dns.log"
+    with log.open("w") as file:
+        for place, jump in enumerate(jumps):
+            record = {"ts": BEGIN + jump, "uid": f"C{place}", "query": "a.test", "qtype": 1}
+            record |= {"id.orig_h": "10.0.0.1", "id.resp_h": "10.0.0.2", "rcode": 0}
+            record |= {"answers": ["192.0.2.1"], "TTLs": [90.0]}
+            file.write(json.dumps(record) + "\n")
+    assert forensics.timeline(log).frame["queries"].sum() == len(jumps)
+    assert len(forensics.timeline(log).frame) <= 10_001
+    assert list(forensics.search(log).frame["uid"]) == ["C5", "C2", "C3", "C0", "C1", "C4"]
+    # Three came within 90 s of the one before by the clock.
+    assert forensics.wasted(log).frame["queries"].sum() == 3
+    assert forensics.beacons(log, least=2, all=True).frame.empty
