@@ -33,6 +33,14 @@ RECORDED = Path(__file__).resolve().parents[1] / "tests" / "data" / "dns.log.gz"
 PANO = [sys.executable, "-c", "from pano_glue.cli import main; main()", "forensics"]
 FRAMES = [sys.executable, str(Path(__file__).with_name("rivals") / "frames.py")]
 QUESTIONS = ("slow", "timeline", "names", "tunnels", "show")
+# What questions need to be told. Those beside QUESTIONS (`--questions wasted …`) have no rivals.
+TOLD = {
+    "show": [MARK],
+    "compare": ["2026-11-22T21:00/1h", "2026-11-23T01:00/1h"],
+    "new-names": ["--since", "2026-11-23T01:00"],
+    "upstream": ["--resolver", "10.77.0.3"],
+    "report": ["--output", os.devnull],
+}
 
 # What follows is done by hand where there is nothing else: the question's main table, from columns
 # that jq, zeek-cut or awk cut out. `names` has no quantiles so, and `tunnels` no kinds of types.
@@ -180,9 +188,9 @@ def _size(path: Path) -> int:
 
 def commands(question: str, paths: dict[str, Path], *, ours: bool) -> dict[str, list[str]]:
     """Give the commands that answer a question, by tool; say which tools are missing."""
-    own = [MARK] if question == "show" else []
+    own = TOLD.get(question, [])
     found = {f"pano {form}": [*PANO, question, *own, str(path)] for form, path in paths.items()}
-    if ours:
+    if ours or question not in QUESTIONS:
         return found
     found["pandas json"] = [*FRAMES, "pandas", question, str(paths["json"])]
     found["zat tsv"] = [*FRAMES, "zat", question, str(paths["tsv"])]

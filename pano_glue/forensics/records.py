@@ -46,14 +46,22 @@ class Records:
     spark_readings: Sequence[Reading] = ()
     whole: bool = False  # `records` has all of the range, and their `ts`
 
-    def keep(self, columns: str = ALL, where: str = "TRUE", *, unfiltered: bool = False) -> None:
-        """Make `records` of some columns."""
+    def keep(
+        self,
+        columns: str = ALL,
+        where: str = "TRUE",
+        *,
+        unfiltered: bool = False,
+        often: bool = False,
+    ) -> None:
+        """Make `records` of some columns; `often` says that they are asked again and again."""
         only_time = replace(self.filter, since=None, until=None) == Filter()
         self.whole = where == "TRUE" and only_time and columns.startswith(("ts", '"ts"'))
         wanted = where if unfiltered else f"({self.filter.where()}) AND ({where})"
         if self.logs is None or self.logs.only_parquet:
             self.engine.view("every", self._every())
-            self.engine.view("records", f"SELECT {columns} FROM every WHERE {wanted}")
+            make = self.engine.table if often else self.engine.view
+            make("records", f"SELECT {columns} FROM every WHERE {wanted}")
             return
         self.logs.keep("kept", columns, wanted)
         self.engine.view("records", "SELECT * EXCLUDE (fault, file_index) FROM kept")
