@@ -226,7 +226,7 @@ def main() -> None:
     options.add_argument("--records", type=int, default=10_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--ours", action="store_true")
-    options.add_argument("--only", default="")
+    options.add_argument("--only", nargs="+", default=[""], help="parts of names, as `pano zat`")
     options.add_argument("--folder", type=Path, help="keep the logs here, and use them again")
     options.add_argument("--questions", nargs="+", default=list(QUESTIONS))
     chosen = options.parse_args()
@@ -239,7 +239,11 @@ def main() -> None:
         paths = _there(folder) if folder.exists() else fill(folder, chosen.records)
         for question in chosen.questions:
             tools = commands(question, paths, ours=chosen.ours)
-            tools = {tool: argv for tool, argv in tools.items() if chosen.only in tool}
+            tools = {
+                tool: argv
+                for tool, argv in tools.items()
+                if any(one in tool for one in chosen.only)
+            }
             costs: dict[str, list[Cost]] = {tool: [] for tool in tools}
             for _ in range(chosen.rounds):
                 for tool, argv in tools.items():

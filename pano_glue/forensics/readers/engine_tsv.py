@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pano_glue.forensics.readers.sniff import Kind
 
 UNESCAPE = "tsv_unescape"  # the function that the engine must have
+PLAIN = {"id.orig_h", "id.resp_h", "proto", "outcome"}  # in them nothing has to be escaped
 LONGEST = 2 << 20  # bytes of a line; DuckDB holds sixteen such for each thread
 
 
@@ -66,6 +67,8 @@ def _read_as(name: str) -> str:
 def value_of(name: str, kind: str) -> str:
     """Write what a column means that was read as its type; a vector was read as text."""
     column = f'"{name}"'
+    if name in PLAIN:
+        return column
     if kind == "VARCHAR":
         return (
             f"CASE WHEN contains({column}, '\\x') THEN {UNESCAPE}({column}) "
