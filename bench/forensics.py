@@ -43,7 +43,7 @@ TOLD = {
 }
 
 # What follows is done by hand where there is nothing else: the question's main table, from columns
-# that jq, zeek-cut or awk cut out. `names` has no quantiles so, and `tunnels` no kinds of types.
+# that jq, zeek-cut or awk cut out. `tunnels` has no kinds of types and bytes so.
 QUANTILES = (
     "sort -k1,1 -k2,2g | awk '$1 != s { if (n) print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)]; "
     "s = $1; n = 0 } { a[n++] = $2 } END { print s, a[int(n/2)], a[int(n*.95)], a[int(n*.99)] }'"
@@ -58,8 +58,9 @@ TABLES = {
     ),
     "names": (
         f"awk '{{ {DOMAIN}; q[d]++; if (!((d, $2) in c)) {{ c[d, $2]; clients[d]++ }} "
-        "if (!($1 in s)) { s[$1]; names[d]++ } if ($3 == 3) x[d]++; else if ($3 != 0) f[d]++ } "
-        "END { for (d in q) print q[d], clients[d], names[d], x[d], f[d], d }'"
+        "if (!($1 in s)) { s[$1]; names[d]++ } if ($3 == 3) x[d]++; else if ($3 != 0) f[d]++; "
+        'if ($4 != "-") print d, $4 } END { for (d in q) '
+        'print q[d], clients[d], names[d], x[d], f[d], d > "/dev/stderr" }\' | ' + QUANTILES
     ),
     "tunnels": (
         f'awk \'{{ {DOMAIN}; p = $2 " " d; q[p]++; b[p] += length($1); '
@@ -69,7 +70,7 @@ TABLES = {
 COLUMNS = {  # by name, and by place in the TSV
     "slow": ("id.resp_h rtt", "$5, $9"),
     "timeline": ("ts rtt rcode outcome", "$1, $9, $15, $25"),
-    "names": ("query id.orig_h rcode", "$10, $3, $15"),
+    "names": ("query id.orig_h rcode rtt", "$10, $3, $15, $9"),
     "tunnels": ("query id.orig_h", "$10, $3"),
 }
 FILTERS = {
