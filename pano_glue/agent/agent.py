@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pyroute2.netlink.exceptions import NetlinkError
 
 from pano_glue.agent import layout, libbpf
 from pano_glue.agent.attach import Attacher, Way
@@ -17,7 +16,7 @@ from pano_glue.agent.choice import Choice, Dedup, apply_choice
 from pano_glue.agent.counts import Counts, HookCount
 from pano_glue.agent.devices import INGRESS, Interface, Network
 from pano_glue.agent.hooks import BARE, ETHERNET, Hooks, describe_hooks
-from pano_glue.agent.kernel import refusal, require_kernel
+from pano_glue.agent.kernel import require_kernel
 from pano_glue.agent.leftovers import hold_mirror, remove_leftovers
 from pano_glue.agent.mirror import (
     Mirror,
@@ -31,7 +30,7 @@ from pano_glue.agent.tap import DEVICE, open_tap
 from pano_glue.errors import PanoError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 PROGRAM = Path(__file__).with_name("mirror.bpf.o")
 
@@ -75,11 +74,6 @@ class Agent:
         """
         try:
             self._start()
-        except NetlinkError as error:
-            self.stop()
-            refused = OSError(error.code, str(error))
-            needs = ("CAP_NET_ADMIN",)
-            raise refusal(f"make {self._settings.target.name}", refused, needs) from error
         except BaseException:
             self.stop()
             raise
@@ -157,12 +151,13 @@ class Agent:
             finally:
                 self.choose(self._choice)
 
-    def mend(self) -> list[str]:
-        """Repair what somebody else undid; returns a line for each thing.
+    def mend(self) -> Iterator[str]:
+        """Repair what somebody else undid; yields a line for each thing.
 
         Raises:
-            PanoError: when the mirror or the interfaces' namespace has gone, so that only another
-                start helps; or when a program cannot be attached again now.
+            GoneError: when the mirror or the interfaces' namespace has gone, so that only another
+                start helps.
+            PanoError: of the first program that cannot be attached again now, after all others.
         """
         if self._namespace and which_namespace(self._settings.netns) != self._namespace:
             raise GoneError(f"the network namespace {self._settings.netns} has gone", "start again")
@@ -170,16 +165,15 @@ class Agent:
         mirror = self._home.find(name)
         if mirror is None or mirror.index != self._tapped.index:
             raise GoneError(f"{name} has gone: somebody removed or renamed it", "start again")
-        done: list[str] = []
         if not mirror.up:
-            self._home.set_up(mirror.index)
-            done.append(f"{name} was down: set up again")
+            self._home.set_up(mirror)
+            yield f"{name} was down: set up again"
+        refused: list[PanoError] = []
         for attacher in self._attachers:
-            done += [
-                f"{hook.program} was detached from interface {hook.index}: attached again"
-                for hook in attacher.attach_again()
-            ]
-        return done
+            for hook in attacher.attach_again(refused):
+                yield f"{hook.program} was detached from interface {hook.index}: attached again"
+        if refused:
+            raise refused[0]
 
     def choose(self, choice: Choice) -> None:
         """Follow another choice from now on, without detaching."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -12,8 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 from pano_glue.agent import libbpf
 from pano_glue.agent.kernel import refusal
 from pano_glue.agent.layout import DIRECTIONS
+from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pano_glue.agent.devices import Network
 
 CLSACT = "clsact"  # in the label of filters on a clsact that came with them
@@ -147,23 +149,26 @@ class Attacher:
         while self._hooks:
             self._hooks.pop().detach()
 
-    def attach_again(self) -> list[Hook]:
-        """Attach again what somebody detached; returns those hooks.
+    def attach_again(self, refused: list[PanoError]) -> Iterator[Hook]:
+        """Attach again what somebody detached; yields those hooks.
 
-        Raises:
-            PanoError: as `attach`, when one cannot be; the next call tries again.
+        Errors of those that cannot be attached now are added to `refused`; the next call tries
+        them again.
         """
         gone = [hook for hook in self._hooks if not hook.is_there()]
         for hook in gone:
             hook.detach()
             self._own_clsact.discard(hook.index)
-        mended: list[Hook] = []
         for hook in gone:
-            with suppress(OSError):  # its interface went, and it will be forgotten
+            try:
                 hook.attachment = self._attach(hook.program, hook.index, hook.direction)
+            except PanoError as error:
+                refused.append(error)
+            except OSError:
+                continue  # its interface went, and it will be forgotten
+            else:
                 hook.times += 1
-                mended.append(hook)
-        return mended
+                yield hook
 
     def _attach(self, program: str, index: int, direction: int) -> Attachment:
         try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from pano_glue.agent.kernel import refusal
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class OwnFilter:
         return self.label.partition("/")[0]
 
 
+def _explain(what: str, error: NetlinkError) -> PanoError:
+    return refusal(what, OSError(error.code, str(error)), needs=("CAP_NET_ADMIN",))
+
+
 class Network:
     """The network namespace that the calling thread was in when this was made."""
 
@@ -112,40 +117,55 @@ class Network:
         """Create an interface; False when the kernel has no such kind.
 
         Raises:
-            PanoError: when we may not.
+            PanoError: when the kernel refuses.
         """
         try:
             self._netlink.link("add", ifname=name, kind=kind, **settings)
         except NetlinkError as error:
-            if error.code == errno.EPERM:
-                raise PanoError(
-                    f"no permission to create {name}", "run as root, or with CAP_NET_ADMIN"
-                ) from error
             if error.code != errno.EOPNOTSUPP:
-                raise
+                raise _explain(f"create {name}", error) from error
             return False
         return True
 
     def silence(self, name: str, owner: str, *, keep: bool = False) -> Interface:
-        """Mark an interface that we made, keep the host from speaking on it, and set it up."""
-        index = self._netlink.link_lookup(ifname=name)[0]
+        """Mark an interface that we made, keep the host from speaking on it, and set it up.
+
+        Raises:
+            PanoError: when the kernel refuses, or the interface has gone.
+        """
+        try:
+            self._silence(name, MARK + owner + (KEPT if keep else ""))
+        except NetlinkError as error:
+            raise _explain(f"set up {name}", error) from error
+        made = self.find(name)
+        if made is None:
+            raise PanoError(f"{name} vanished while it was set up", "start again")
+        return made
+
+    def _silence(self, name: str, alias: str) -> None:
+        found = self.find(name)
+        if found is None:
+            return
+        index = found.index
         mtu = self._netlink.get_links(index)[0].get("max_mtu") or BIGGEST_MTU
-        alias = MARK + owner + (KEPT if keep else "")
         self._netlink.link("set", index=index, ifalias=alias, mtu=min(mtu, BIGGEST_MTU))
         # Without a link-local address IPv6 says nothing. By netlink, as containers see
         # /proc/sys read-only; a kernel without IPv6 does not know the word.
         with suppress(NetlinkError):
             self._netlink.link("set", index=index, IFLA_AF_SPEC=NO_IPV6_ADDRESS)
         self._netlink.link("set", index=index, flags=NO_ARP, change=NO_ARP | MULTICAST)
-        self.set_up(index)
-        made = self.find(name)
-        if made is None:
-            raise PanoError(f"{name} vanished while it was set up", "start again")
-        return made
-
-    def set_up(self, index: int) -> None:
-        """Set an interface up."""
         self._netlink.link("set", index=index, state="up")
+
+    def set_up(self, interface: Interface) -> None:
+        """Set an interface up.
+
+        Raises:
+            PanoError: when the kernel refuses.
+        """
+        try:
+            self._netlink.link("set", index=interface.index, state="up")
+        except NetlinkError as error:
+            raise _explain(f"set {interface.name} up", error) from error
 
     def remove_interface(self, name: str) -> None:
         """Remove an interface, if it is still there."""

@@ -12,13 +12,12 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from pano_glue.agent.agent import GoneError
+from pano_glue.agent.agent import Agent, GoneError
 from pano_glue.errors import PanoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pano_glue.agent.agent import Agent
     from pano_glue.agent.control import ControlSocket
     from pano_glue.pipeline.stage import Stage
 
@@ -102,17 +101,21 @@ def _look_again(agent: Agent) -> None:
 def _mend(agent: Agent) -> None:
     """Look at interfaces and hooks, and repair; only what makes going on useless ends the run."""
     before, agent.trouble = agent.trouble, ""
-    try:
-        for line in agent.mend():
-            LOG.warning("%s", line)
-        agent.look_again()
-    except GoneError:
-        raise
-    except (OSError, PanoError) as error:
-        # One interface that cannot be attached is no reason to let go of the others.
-        agent.trouble = f"cannot attach ({error})"
-        if agent.trouble != before:
-            LOG.warning("%s", agent.trouble)
+    for step in (_say_mended, Agent.look_again):
+        try:
+            step(agent)
+        except GoneError:
+            raise
+        except (OSError, PanoError) as error:
+            # One interface that cannot be attached is no reason to let go of the others.
+            agent.trouble = agent.trouble or f"cannot attach ({error})"
+    if agent.trouble not in ("", before):
+        LOG.warning("%s", agent.trouble)
+
+
+def _say_mended(agent: Agent) -> None:
+    for line in agent.mend():
+        LOG.warning("%s", line)
 
 
 def notify_systemd(state: str) -> None:

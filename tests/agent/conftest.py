@@ -27,17 +27,18 @@ if TYPE_CHECKING:
 
     from pano_glue.agent.devices import Interface
 
-LOOPBACK, OTHER = 1, 2  # ifindex of lo, and of the next interface made
+LOOPBACK = 1  # ifindex of lo
 REMEMBERED = {"datagrams": 36, "sightings": 8}  # maps of what came before: bytes of a key
 
 
 @dataclass
 class Program:
-    """A loaded program and the tap that its clones leave through."""
+    """A loaded program, the tap that its clones leave through, and that interface's number."""
 
     programs: libbpf.BpfObject
     tap: int
     counts: Counts
+    other: int
 
     def choose(self, *, once: bool = False, **choice: object) -> None:
         """Follow a choice, as `pano-agent set` would."""
@@ -136,13 +137,13 @@ def program(loaded: Loaded) -> Iterator[Program]:
             programs.map(name).delete(key)
     programs.map(".data.ceiling").update(layout.ONLY_KEY, bytes(8))
     table = programs.map("counts")
-    for place in range(4 * layout.PROBES):
+    for place in range(2 * loaded.mirror.index + 2 * layout.PROBES):
         table.update(KEY.pack(place), bytes(layout.COUNT.size * loaded.cpus))
     counts = Counts(table, loaded.cpus)
     hooks = [(ifindex, side) for ifindex in (LOOPBACK, loaded.mirror.index) for side in range(2)]
     for hook in hooks:
         counts.open(*hook)
-    known = Program(programs, loaded.tap, counts)
+    known = Program(programs, loaded.tap, counts, loaded.mirror.index)
     known.choose()
     with inside(loaded.namespace):
         yield known

@@ -10,7 +10,7 @@ import pytest
 from pano_glue.agent import layout
 from pano_glue.agent.choice import Choice
 from pano_glue.errors import SettingError
-from tests.agent.conftest import LOOPBACK, OTHER
+from tests.agent.conftest import LOOPBACK
 from tests.agent.packets import (
     CLIENT4,
     DNS,
@@ -121,10 +121,10 @@ def test_ceiling_holds_back_and_counts(program: Program) -> None:
 def test_the_same_packet_on_another_interface_is_a_duplicate(program: Program) -> None:
     program.choose(once=True)
     assert program.sees(frame4(QUERY, ttl=64))
-    assert not program.sees(frame4(QUERY, ttl=63), OTHER), "routed: another TTL"
-    assert not program.sees(frame4(QUERY, ttl=63), OTHER, "egress")
-    assert program.count(OTHER).duplicate == 1
-    assert program.count(OTHER, 1).duplicate == 1
+    assert not program.sees(frame4(QUERY, ttl=63), program.other), "routed: another TTL"
+    assert not program.sees(frame4(QUERY, ttl=63), program.other, "egress")
+    assert program.count(program.other).duplicate == 1
+    assert program.count(program.other, 1).duplicate == 1
     assert program.count(LOOPBACK).mirrored == 1
 
 
@@ -132,8 +132,8 @@ def test_a_retransmission_is_no_duplicate(program: Program) -> None:
     program.choose(once=True)
     for _ in range(3):
         assert program.sees(frame4(QUERY))
-        assert not program.sees(frame4(QUERY), OTHER)
-    assert program.count(OTHER).duplicate == 3
+        assert not program.sees(frame4(QUERY), program.other)
+    assert program.count(program.other).duplicate == 3
 
 
 @pytest.mark.parametrize(
@@ -152,14 +152,14 @@ def test_a_retransmission_is_no_duplicate(program: Program) -> None:
 def test_different_packets_are_no_duplicates(program: Program, other: bytes) -> None:
     program.choose(once=True)
     assert program.sees(frame4(QUERY))
-    assert program.sees(other, OTHER)
+    assert program.sees(other, program.other)
 
 
 def test_tcp_segments_are_told_apart_by_sequence(program: Program) -> None:
     program.choose(once=True)
     assert program.sees(frame4(tcp(40000, 53, seq=1), TCP))
-    assert program.sees(frame4(tcp(40000, 53, seq=2), TCP), OTHER)
-    assert not program.sees(frame4(tcp(40000, 53, seq=1), TCP), OTHER)
+    assert program.sees(frame4(tcp(40000, 53, seq=2), TCP), program.other)
+    assert not program.sees(frame4(tcp(40000, 53, seq=1), TCP), program.other)
 
 
 def test_checksums_do_not_tell_packets_apart(program: Program) -> None:
@@ -167,18 +167,18 @@ def test_checksums_do_not_tell_packets_apart(program: Program) -> None:
     at = 6  # of the checksum in the UDP header
     filled = QUERY[:at] + b"\x12\x34" + QUERY[at + 2 :]
     assert program.sees(frame4(QUERY))
-    assert not program.sees(frame4(filled), OTHER)
+    assert not program.sees(frame4(filled), program.other)
 
 
 def test_a_tagged_copy_and_fragments_are_duplicates(program: Program) -> None:
     program.choose(once=True)
     assert program.sees(frame4(QUERY))
-    assert not program.sees(ethernet(ipv4(UDP, QUERY), 0x8100, 0x0800), OTHER)
+    assert not program.sees(ethernet(ipv4(UDP, QUERY), 0x8100, 0x0800), program.other)
     datagram = udp(53, 40000, DNS + bytes(1600))
     pieces: tuple[dict[str, Any], ...] = {"more": True}, {"offset": 1480}
     for data, fields in zip((datagram[:1480], datagram[1480:]), pieces, strict=True):
         assert program.sees(frame4(data, ident=9, **fields))
-        assert not program.sees(frame4(data, ident=9, **fields), OTHER)
+        assert not program.sees(frame4(data, ident=9, **fields), program.other)
 
 
 @pytest.mark.parametrize(

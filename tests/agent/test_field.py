@@ -123,6 +123,21 @@ def test_a_clsact_that_somebody_removed_is_made_again(lab: Pair) -> None:
     assert lab.traces() == before
 
 
+def test_a_hook_that_is_refused_does_not_keep_others_from_being_mended(lab: Pair) -> None:
+    lab.server.ip("link", "add", "zz0", "type", "veth", "peer", "name", "zz1")
+    agent = lab.start_agent("--attach", "clsact", "--iface", "zz0")
+    for device in (PORT, "zz0"):
+        lab.server.run("tc", "qdisc", "del", "dev", device, "clsact")
+        if device == PORT:
+            lab.server.run("tc", "qdisc", "add", "dev", device, "ingress")
+    assert wait_for(lambda: again(lab) == 2, SOON), "zz0, in both directions"
+    assert wait_for(lambda: f"{PORT} has a qdisc `ingress`" in agent.output(), SOON)
+    lab.server.run("tc", "qdisc", "del", "dev", PORT, "ingress")
+    assert wait_for(lambda: again(lab) == 4, SOON)
+    assert mirrored_all(lab)
+    agent.stop()
+
+
 def test_a_link_that_somebody_detached_is_made_again(
     lab: Pair, require: Callable[[str], str]
 ) -> None:
