@@ -58,26 +58,35 @@ def test_clones_have_the_time_of_the_packet(
         tap.stop()
     agent.stop()
 
-    def answers(capture: Path) -> dict[str, tuple[float, float]]:
-        """Map the ids of replies to their frame's time and their time after the query."""
-        read = [tshark, "-r", str(capture), "-Y", "dns.time", "-T", "fields"]
-        rows = output([*read, "-e", "dns.id", "-e", "dns.time", "-e", "frame.time_epoch"])
-        found = {}
-        for ids, times, frame in map(str.split, rows.splitlines()):
-            for one, time in zip(ids.split(","), times.split(","), strict=True):
-                found[one] = float(frame), float(time)
-        return found
-
-    original, clones = answers(captures[PORT]), answers(captures["pano0"])
-    assert len(original) == len(clones) == 500
-    pairs = [(original[one], clones[one]) for one in original]
-    late = sorted(abs(clone[0] - one[0]) for one, clone in pairs)
-    wrong = sorted(abs(clone[1] - one[1]) for one, clone in pairs)
-    # A busy machine may hold any packet up between the two taps, but not most of them, and a
-    # clock that counts from the boot is decades off.
-    assert late[250] < 0.001, late
-    assert wrong[250] < 0.001, wrong
+    (original, answered), (clones, cloned) = (
+        read_times(tshark, captures[device]) for device in (PORT, "pano0")
+    )
+    # tshark times no answer that it sees before its query, and each CPU has a backlog of its own:
+    # on a busy machine a clone may overtake another.
+    assert len(original) == len(clones)
+    assert min(len(answered), len(cloned)) > 450
+    late = sorted(abs(clones[packet] - original[packet]) for packet in original)
+    wrong = sorted(abs(cloned[one] - answered[one]) for one in answered.keys() & cloned.keys())
+    # It may also hold any packet up between the two taps, but not most of them, and a clock that
+    # counts from the boot is decades off.
+    assert late[len(late) // 2] < 0.001, late
+    assert wrong[len(wrong) // 2] < 0.001, wrong
     assert late[-1] < 1, late
+
+
+def read_times(tshark: str, capture: Path) -> tuple[dict[tuple[str, ...], float], dict[str, float]]:
+    """Read when each packet with DNS came, by what tells it apart, and each answer's time."""
+    fields = ["frame.time_epoch", "udp.srcport", "tcp.srcport", "tcp.seq_raw", "tcp.len"]
+    fields += ["dns.id", "dns.time"]
+    words = [word for field in fields for word in ("-e", field)]
+    rows = output([tshark, "-r", str(capture), "-Y", "udp or tcp.len > 0", "-T", "fields", *words])
+    packets: dict[tuple[str, ...], float] = {}
+    answers: dict[str, float] = {}
+    for frame, *key, ids, times in (row.split("\t") for row in rows.splitlines()):
+        packets[*key, ids if key[0] else ""] = float(frame)
+        if ids.count(",") == times.count(",") and times:  # else one in the segment has none
+            answers |= zip(ids.split(","), map(float, times.split(",")), strict=True)
+    return packets, answers
 
 
 def test_the_packet_keeps_its_own_departure_time(program: object) -> None:
@@ -101,12 +110,20 @@ def test_an_ingress_qdisc_in_the_way_is_refused_with_the_cure(lab: Pair) -> None
 
 
 def test_tcx_does_not_mind_an_ingress_qdisc(lab: Pair) -> None:
+    require_tcx(lab)
     lab.server.run("tc", "qdisc", "add", "dev", PORT, "ingress")
     agent = lab.start_agent()
-    if lab.status()["attached"] != "tcx":
-        pytest.skip("the kernel has no tcx")
     assert mirrored_all(lab)
     agent.stop()
+
+
+def require_tcx(lab: Pair) -> None:
+    """Skip where the kernel has no tcx."""
+    agent = lab.start_agent()
+    found = lab.status()["attached"]
+    agent.stop()
+    if found != "tcx":
+        pytest.skip("the kernel has no tcx")
 
 
 def test_a_clsact_that_somebody_removed_is_made_again(lab: Pair) -> None:

@@ -20,7 +20,7 @@ from tests.agent.packets import QUERY, UDP, ipv4
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROUNDS = 5
+ROUNDS = int(os.environ.get("PANO_AGENT_KILLS", "5"))
 SEND_BARE = """\
 import os, sys
 from pano_glue.agent.tap import open_tap

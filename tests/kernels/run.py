@@ -36,7 +36,9 @@ def main() -> int:
     """Run on every kernel; the exit code is 1 when something failed on one that is supported."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pano-kernels"
     words = os.environ.get("KERNELS", " ".join(SUITES)).split()
-    rows, failed = [], 0
+    failed = 0
+    print("| kernel |" + "".join(f" {column} |" for column in COLUMNS))
+    print("|---|" + "---|" * len(COLUMNS), flush=True)
     for word in words:
         name, _, image = word.partition("=")
         out = cache / "out" / name
@@ -51,11 +53,8 @@ def main() -> int:
             failed += 1
             continue
         row, bad = read_results(name, out)
-        rows.append(row)
+        print(row, flush=True)
         failed += bad
-    print("| kernel |" + "".join(f" {column} |" for column in COLUMNS))
-    print("|---|" + "---|" * len(COLUMNS))
-    print("\n".join(rows))
     return 1 if failed else 0
 
 
