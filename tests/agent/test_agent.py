@@ -180,6 +180,27 @@ def test_names_what_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert "(E2BIG): its verifier gives up" in str(kernel.refusal("x", OSError(errno.E2BIG, "")))
 
 
+@pytest.mark.parametrize("perfmon", [False, True])
+def test_reads_copies_where_the_kernel_lets_nothing_be_read_in_place(
+    monkeypatch: pytest.MonkeyPatch, *, perfmon: bool
+) -> None:
+    tried: list[bool] = []
+
+    def load(self: libbpf.BpfObject, _path: Path) -> None:
+        tried.append(self.copies)
+        if not self.copies:
+            raise OSError(errno.EACCES, "", "program take")
+
+    monkeypatch.setattr(libbpf.BpfObject, "_load", load)
+    monkeypatch.setattr(libbpf, "holds", lambda _name: perfmon)
+    if perfmon:
+        with pytest.raises(PanoError, match=r"refuses to load program take \(EACCES\)"):
+            libbpf.BpfObject(libbpf.open_library(), kernel.LOCKDOWN)
+    else:
+        assert libbpf.BpfObject(libbpf.open_library(), kernel.LOCKDOWN).copies
+    assert tried == ([False] if perfmon else [False, True])
+
+
 def test_layouts_are_those_of_the_kernel_program(program: Program) -> None:
     sizes = {
         "counts": (4, layout.COUNT.size),
