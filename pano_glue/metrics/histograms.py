@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -12,7 +12,7 @@ from pano_glue.metrics.family import Family
 from pano_glue.metrics.metric import Birth, Key, thawed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 OLDEST = 3600.0  # seconds; an exemplar of an older record would lead to a place nobody looks at
 
@@ -77,16 +77,16 @@ class Histograms:
         self._pairs = ",".join(f'{label}="%s"' for label in labels)
         self._les = [repr(bound) for bound in self.bounds] + ["+Inf"]
 
-    def add_sorted(self, key: Key, values: Sequence[float]) -> None:
-        """Count many values, ascending: one search per bucket, not one per value."""
+    def add(self, key: Key, value: float) -> None:
+        """Count one value."""
+        self.add_placed(key, {bisect_left(self.bounds, value): 1}, value)
+
+    def add_placed(self, key: Key, counted: Mapping[int, int], total: float) -> None:
+        """Count values that add up to `total`: how many belong in each bucket, see `placed`."""
         buckets = self._buckets(key)
-        counts, start = buckets.counts, 0
-        for i, bound in enumerate(self.bounds):
-            end = bisect_right(values, bound, start)
-            counts[i] += end - start
-            start = end
-        counts[-1] += len(values) - start
-        buckets.total += sum(values)
+        for place, count in counted.items():
+            buckets.counts[place] += count
+        buckets.total += total
 
     def add_counted(self, key: Key, counted: Mapping[int, int]) -> None:
         """Count many whole numbers of which few are different: how often each came."""
@@ -152,3 +152,11 @@ class Histograms:
         if buckets is None:
             buckets = self.values[key] = Buckets([0] * len(self._les))
         return buckets
+
+
+def placed(bounds: Sequence[float], values: Iterable[float | None]) -> list[int | None]:
+    """Tell in which bucket of a histogram with these upper bounds each value belongs.
+
+    One list serves all the histograms that count the same values by other labels.
+    """
+    return [None if value is None else bisect_left(bounds, value) for value in values]

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pano_glue.protocols.dns.record import DnsRecord
+from typing import NamedTuple
 
 KEPT = 50
 FINE = (0, 3)  # NOERROR, NXDOMAIN
-UNSET = -1
 
 
 class Failure(NamedTuple):
@@ -30,29 +24,16 @@ class Failure(NamedTuple):
 
 
 class Failures:
-    """Keeps the newest failures; adding costs a look at each record's code."""
+    """Keeps the newest failures."""
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._kept: deque[DnsRecord] = deque(maxlen=KEPT)
+        self._kept: deque[Failure] = deque(maxlen=KEPT)
 
-    def add(self, records: Sequence[DnsRecord]) -> None:
-        """Keep those of a batch, in the order in which they came, that failed."""
-        self._kept += [r for r in records if r.rcode not in FINE][-KEPT:]
+    def add(self, failure: Failure) -> None:
+        """Keep one that came after all others."""
+        self._kept.append(failure)
 
     def newest(self) -> list[Failure]:
         """Give them, newest first."""
-        return [
-            Failure(
-                record.ts,
-                record.uid,
-                record.trans_id,
-                record.client,
-                record.server,
-                record.query,
-                record.qtype,
-                record.rcode,
-                record.outcome or ("timeout" if record.rcode == UNSET else "answered"),
-            )
-            for record in reversed(self._kept.copy())
-        ]
+        return list(reversed(self._kept.copy()))

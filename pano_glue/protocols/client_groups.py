@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pano_glue.metrics.metric import Metric
 
 KNOWN = 1 << 16  # addresses whose group is remembered
-PENDING = 1 << 15  # queries that may be gathered before they are counted
 
 
 class ClientGroups:
@@ -52,9 +51,9 @@ class ClientGroups:
             ("group",),
             bounds,
         )
-        self._ended: Counter[tuple[str, int]] = Counter()  # how queries did, by group and code
-        self._times: dict[str, list[float | None]] = {}
-        self._waiting = 0  # queries in these
+        # How queries did, by group, code, and the bucket of their time.
+        self._ended: Counter[tuple[str, int, int | None]] = Counter()
+        self._seconds: dict[str, float] = {}
         self.rename(groups)
 
     def rename(self, groups: Mapping[str, str]) -> None:
@@ -63,9 +62,16 @@ class ClientGroups:
         self._known: dict[str, str] = {}
 
     def add(
-        self, clients: Sequence[str], codes: Sequence[int], seconds: Sequence[float | None]
+        self,
+        clients: Sequence[str],
+        codes: Sequence[int],
+        seconds: Sequence[float | None],
+        places: Sequence[int | None],
     ) -> None:
-        """Count queries by column: who asked, how it ended, and how long the reply took."""
+        """Count queries by column: who asked, how it ended, and how long the reply took.
+
+        `places` are those of the times in the histogram's buckets, see `histograms.placed`.
+        """
         if not self._networks:
             return
         known: list[str | None] = list(map(self._known.get, clients))
@@ -74,28 +80,28 @@ class ClientGroups:
             if None in known
             else cast("list[str]", known)
         )
-        self._ended.update(zip(groups, codes, strict=True))
-        waits = {group: self._times.setdefault(group, []).append for group in set(groups)}
+        self._ended.update(zip(groups, codes, places, strict=True))
+        sums = {group: self._seconds.get(group, 0.0) for group in set(groups)}
         for group, time in zip(groups, seconds, strict=True):
-            waits[group](time)
-        self._waiting += len(groups)
-        if self._waiting > PENDING:
-            self.settle()
+            if time is not None:
+                sums[group] += time
+        self._seconds.update(sums)
 
     def settle(self) -> None:
-        """Count what was gathered: sorting costs little more for many than for a few."""
+        """Count what was gathered: it costs the same for many as for a few."""
         failures = dict.fromkeys([*filter(None, self._kinds.values()), OTHER])
-        for group, times in self._times.items():
+        for group, seconds in self._seconds.items():
             self._failures.open((group, kind) for kind in failures)
-            self._rtt.add_sorted((group,), sorted([time for time in times if time is not None]))
-        for (group, code), count in self._ended.items():
+            self._rtt.add_placed((group,), {}, seconds)
+        for (group, code, place), count in self._ended.items():
             self._queries.add((group,), count)
             kind = self._kinds.get(code, OTHER)
             if kind:
                 self._failures.add((group, kind), count)
-        self._times.clear()
+            if place is not None:
+                self._rtt.add_placed((group,), {place: count}, 0.0)
+        self._seconds.clear()
         self._ended.clear()
-        self._waiting = 0
 
     def metrics(self) -> tuple[Metric, ...]:
         """Give what a page shows."""

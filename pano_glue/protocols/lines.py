@@ -1,4 +1,4 @@
-"""Lines into typed records: fast for good ones, one by one where a line is bad or untidy."""
+"""Lines into typed columns: fast for good ones, one by one where a line is bad or untidy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pano_glue.sources.lines import BYTE_ORDER_MARK, whole_lines
 from pano_glue.sources.tsv import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pano_glue.sources.tsv import Layout
 
@@ -32,13 +32,25 @@ class Sample(NamedTuple):
     reason: str
 
 
-class Decoded(NamedTuple, Generic[Record]):
-    """Records of one batch, and how many of its lines were malformed or another log's."""
+class Decoded(NamedTuple):
+    """Records of one batch by column, and how many of its lines were malformed or another log's.
 
-    records: list[Record]
+    The columns are in the order of the record's fields; each is as long as there are records.
+    """
+
+    columns: Sequence[Sequence[Any]]
     malformed: int = 0
     skipped: int = 0
     samples: tuple[Sample, ...] = ()
+
+    @property
+    def counted(self) -> int:
+        """The number of records."""
+        return len(self.columns[0])
+
+    def records(self, kind: type[Record]) -> list[Record]:
+        """Give them one by one; `kind` takes its fields by position."""
+        return [kind(*values) for values in zip(*self.columns, strict=True)]
 
 
 class OtherLogError(Exception):
@@ -56,7 +68,7 @@ def as_they_are(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class LineDecoder(Generic[Record]):
-    """Decodes the lines of one log into `record`s: JSON, bare or tagged, and rows of TSV.
+    """Decodes the lines of one log, as columns of `record`s: JSON, bare or tagged, and rows of TSV.
 
     Tagged is how the zeek-kafka plugin writes with `tag_json`, perhaps with constants of the site
     beside: `{"dns": {…}, "SITE": "fra1"}`.
@@ -80,25 +92,29 @@ class LineDecoder(Generic[Record]):
         self._bare = msgspec.json.Decoder(record)
         self._fields = msgspec.json.Decoder(dict[str, Any])
         self._layout: Layout | None = None
-        self._rows: RowDecoder[Record] | RowError = RowError()
+        self._rows: RowDecoder | RowError = RowError()
 
-    def decode(self, lines: bytes | Table) -> Decoded[Record]:
+    def decode(self, lines: bytes | Table) -> Decoded:
         """Decode whole lines; nothing in them raises."""
         if isinstance(lines, Table):
             return self._decode_table(lines)
         try:
-            return Decoded(self._bare.decode_lines(lines))
+            return Decoded(self._by_column(self._bare.decode_lines(lines)))
         except BAD_LINE:
             return self._decode_singly(lines)
 
     def why_not(self, lines: bytes | Table) -> str | None:
         """Tell why the first of some lines is no record; None when there is a good one."""
         decoded = self.decode(lines)
-        if decoded.records or not (decoded.malformed or decoded.skipped):
+        if decoded.counted or not (decoded.malformed or decoded.skipped):
             return None
         return decoded.samples[0].reason if decoded.samples else "it is of another log"
 
-    def _decode_singly(self, lines: bytes) -> Decoded[Record]:
+    def _by_column(self, records: Sequence[Record]) -> Sequence[Sequence[Any]]:
+        columns = list(zip(*map(msgspec.structs.astuple, records), strict=True))
+        return columns or [()] * len(self._record.__struct_fields__)
+
+    def _decode_singly(self, lines: bytes) -> Decoded:
         records: list[Record] = []
         samples: list[Sample] = []
         malformed = skipped = 0
@@ -116,7 +132,7 @@ class LineDecoder(Generic[Record]):
                         samples.append(Sample(line[:SAMPLE_BYTES], str(reason)))
                 except OtherLogError:
                     skipped += 1
-        return Decoded(records, malformed, skipped, tuple(samples))
+        return Decoded(self._by_column(records), malformed, skipped, tuple(samples))
 
     def _untidy(self, line: bytes, error: Exception) -> Record:
         """Decode a line that is no bare record for `error`, perhaps one with a mark before it.
@@ -139,42 +155,42 @@ class LineDecoder(Generic[Record]):
             raise OtherLogError
         return msgspec.convert(self._mended(fields), self._record)
 
-    def _decode_table(self, table: Table) -> Decoded[Record]:
+    def _decode_table(self, table: Table) -> Decoded:
         rows = self._rows_of(table.layout)
         if isinstance(rows, RowError):
             return self._refused(table, str(rows))
-        records: list[Record] = []
+        parts = (self._decode_piece(rows, table, piece) for piece in pieces(table.rows))
+        return self._together(parts)
+
+    def _decode_piece(self, rows: RowDecoder, table: Table, piece: bytes) -> Decoded:
+        """Decode some rows; when one of them is bad, each for itself."""
+        try:
+            return Decoded(rows.columns(piece))
+        except ValueError:
+            return self._together(self._decode_row(rows, table, row) for row in whole_lines(piece))
+
+    def _decode_row(self, rows: RowDecoder, table: Table, row: bytes) -> Decoded:
+        """Decode one row; what is no record is mended as JSON is."""
+        try:
+            return Decoded(rows.columns(row))
+        except ValueError as error:
+            single = self._decode_singly(table._replace(rows=row).json_lines())
+            sample = Sample(row[:SAMPLE_BYTES], str(error))
+            return single._replace(samples=(sample,) * single.malformed)
+
+    def _together(self, parts: Iterable[Decoded]) -> Decoded:
+        columns: list[list[Any]] = [[] for _ in self._record.__struct_fields__]
         malformed = skipped = 0
         samples: tuple[Sample, ...] = ()
-        for piece in pieces(table.rows):
-            try:
-                records += rows.records(piece)
-            except ValueError:
-                single = self._decode_rows_singly(rows, table._replace(rows=piece))
-                records += single.records
-                malformed += single.malformed
-                skipped += single.skipped
-                samples += single.samples
-        return Decoded(records, malformed, skipped, samples[:SAMPLES])
+        for part in parts:
+            for column, more in zip(columns, part.columns, strict=True):
+                column.extend(more)
+            malformed += part.malformed
+            skipped += part.skipped
+            samples = (samples + part.samples)[:SAMPLES]
+        return Decoded(columns, malformed, skipped, samples)
 
-    def _decode_rows_singly(self, rows: RowDecoder[Record], table: Table) -> Decoded[Record]:
-        """Decode rows of which one is bad; what is no record is mended as JSON is."""
-        records: list[Record] = []
-        samples: list[Sample] = []
-        malformed = skipped = 0
-        for row in whole_lines(table.rows):
-            try:
-                records += rows.records(row)
-            except ValueError as error:
-                single = self._decode_singly(table._replace(rows=row).json_lines())
-                records += single.records
-                skipped += single.skipped
-                if single.malformed:
-                    malformed += 1
-                    samples.append(Sample(row[:SAMPLE_BYTES], str(error)))
-        return Decoded(records, malformed, skipped, tuple(samples[:SAMPLES]))
-
-    def _rows_of(self, layout: Layout) -> RowDecoder[Record] | RowError:
+    def _rows_of(self, layout: Layout) -> RowDecoder | RowError:
         if layout is not self._layout:
             self._layout = layout
             try:
@@ -183,10 +199,11 @@ class LineDecoder(Generic[Record]):
                 self._rows = error
         return self._rows
 
-    def _refused(self, table: Table, reason: str) -> Decoded[Record]:
+    def _refused(self, table: Table, reason: str) -> Decoded:
         """Count rows whose header is of another log, or of none."""
         rows = [row for row in table.rows.split(b"\n") if row.strip()]
+        nothing = self._by_column(())
         if table.layout.path and PurePath(table.layout.path).name not in self._logs:
-            return Decoded([], skipped=len(rows))
+            return Decoded(nothing, skipped=len(rows))
         samples = tuple(Sample(row[:SAMPLE_BYTES], reason) for row in islice(rows, SAMPLES))
-        return Decoded([], len(rows), samples=samples)
+        return Decoded(nothing, len(rows), samples=samples)

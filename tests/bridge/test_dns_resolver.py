@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from pano_glue.bridge.checkpoint import CheckpointFile
@@ -13,8 +12,10 @@ from pano_glue.bridge.pages import Pages
 from pano_glue.bridge.scrapers import Visit
 from pano_glue.config import Config, Local, Search
 from pano_glue.metrics.metric import Birth
-from pano_glue.protocols.dns.record import DnsRecord
+from pano_glue.protocols.dns.columns import DnsColumns
+from pano_glue.protocols.dns.record import LOGS, DnsRecord, DnsRow
 from pano_glue.protocols.dns.upstream import Spans
+from pano_glue.protocols.lines import LineDecoder
 from pano_glue.sources import Batch
 from tests.bridge.records import Page, lines, read_page, record, total
 
@@ -187,14 +188,19 @@ def test_a_checkpoint_keeps_what_is_in_flight(bridge: Bridge) -> None:
 
 
 def test_what_is_in_flight_is_bounded() -> None:
-    spans, decode = Spans(), msgspec.json.Decoder(DnsRecord).decode_lines
+    spans, decoder = Spans(), LineDecoder(LOGS, DnsRecord, DnsRow)
+
+    def ask(sensor: str, *records: dict[str, Any]) -> None:
+        columns = DnsColumns(*decoder.decode(lines(*records)).columns)
+        spans.add(sensor, columns, range(len(records)))
+
     for start in range(0, 18_000, 1000):
         batch = [forwarded(0, f"n{n}.org") for n in range(start, start + 1000)]
-        spans.add(f"s{start}", decode(lines(*batch)))
+        ask(f"s{start}", *batch)
         spans.forget()
     state = spans.freeze(Birth(1, 0.0))
     assert sum(map(len, state.asked.values())) <= 17_000
-    spans.add("s1", decode(lines(forwarded(60, "late.org"))))
+    ask("s1", forwarded(60, "late.org"))
     spans.forget()
     assert [list(names) for names in spans.freeze(Birth(1, 0.0)).asked.values() if names] == [
         ["late.org"]

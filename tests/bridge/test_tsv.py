@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pano_glue.protocols.dns.record import LOGS, DnsRecord, DnsRow, least_ttl, mended
-from pano_glue.protocols.lines import LineDecoder
+from pano_glue.protocols.lines import Decoded, LineDecoder
 from pano_glue.sources.log_file import LogLines
 from pano_glue.sources.tsv import Table
 
@@ -115,15 +115,16 @@ def test_a_row_is_the_record_that_its_json_is(texts: list[str]) -> None:
     table = made(DNS_HEADER + data, tables=True)
     together = DECODER.decode(table)
     single = DECODER.decode(table.json_lines() if isinstance(table, Table) else table)
-    strict = [as_record(record) for record in single.records]
-    assert [as_record(row) for row in together.records] == strict
+    strict = as_records(single)
+    assert as_records(together) == strict
     assert together.malformed == single.malformed
     assert together.malformed + len(strict) == data.count(b"\n")
 
 
-def as_record(row: DnsRecord) -> dict[str, object]:
-    fields: dict[str, object] = {n: getattr(row, n) for n in DnsRecord.__struct_fields__}
-    return fields | {"TTLs": least_ttl(row.TTLs)}
+def as_records(decoded: Decoded) -> list[dict[str, Any]]:
+    names = DnsRecord.__struct_fields__
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*decoded.columns, strict=True)]
+    return [row | {"TTLs": least_ttl(row["TTLs"])} for row in rows]
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
@@ -137,7 +138,7 @@ def test_bad_rows_are_counted_and_shown() -> None:
     ok = b"1.5\t192.0.2.1\t192.0.2.2\tudp\t0.5\ta.b\t1\tF\t-\n"
     data = b"".join(ok if n % 3 else b"bad\trow\n" for n in range(1000))
     decoded = DECODER.decode(made(DNS_HEADER + data, tables=True))
-    assert (len(decoded.records), decoded.malformed) == (666, 334)
+    assert (decoded.counted, decoded.malformed) == (666, 334)
     assert decoded.samples[0] == (b"bad\trow\n", "not 9 columns")
     assert len(decoded.samples) == 10
 

@@ -8,14 +8,16 @@ late reply, whose query was counted when it timed out, is not another query.
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
+from pano_glue.metrics.histograms import placed
 from pano_glue.metrics.roles import INBOUND, OUTBOUND, TRANSIT
-from pano_glue.page.recent import Failures
+from pano_glue.page.recent import FINE, KEPT, Failure, Failures
 from pano_glue.protocols.base import Tally
 from pano_glue.protocols.client_groups import ClientGroups
-from pano_glue.protocols.dns.columns import Columns
+from pano_glue.protocols.dns.columns import DnsColumns
+from pano_glue.protocols.dns.group import SUMMED, Group
 from pano_glue.protocols.dns.metrics import QUERIES, RTT_BOUNDS, DnsMetrics
 from pano_glue.protocols.dns.record import (
     LOGS,
@@ -40,10 +42,9 @@ if TYPE_CHECKING:
     from pano_glue.protocols.dns.metrics import Labels
     from pano_glue.sources.tsv import Table
 
-    Origin = tuple[str, str, str, str, str | None]
+    Groups = dict[tuple[Labels, str, int], list[int]]
+    """The numbers of the records with these labels, outcome and return code."""
 
-ORIGIN = attrgetter("sensor", "server", "told", "proto", "outcome")
-CLIENT = attrgetter("client")
 FAILURES = {0: "", 2: "servfail", 3: "nxdomain", 5: "refused", UNSET: "timeout"}
 WAITING = 1 << 11  # records that are divided at one time: many groups of a few cost more
 PENDING = 1 << 15  # records that may be gathered before they are counted
@@ -70,48 +71,83 @@ class Dns:
         self._groups = ClientGroups("dns", config.clients, FAILURES, RTT_BOUNDS)
         self._upstream = Upstream(RTT_BOUNDS)
         self._wasted = Wasted(config.search)
-        self._waiting: list[DnsRecord] = []
-        self._columns: dict[tuple[Labels, str], Columns] = {}
+        self._waiting: list[list[Any]] = [[] for _ in DnsColumns._fields]
+        self._gathered: dict[tuple[Labels, str, int], Group] = {}
         self._pending = 0  # records in them
 
     def count(self, lines: bytes | Table) -> Tally:
         """Count whole lines; nothing in them raises."""
-        records, malformed, skipped, samples = self._decoder.decode(lines)
-        self._waiting += records
-        if len(self._waiting) >= WAITING:
+        decoded = self._decoder.decode(lines)
+        for column, more in zip(self._waiting, decoded.columns, strict=True):
+            column.extend(more)
+        if len(self._waiting[0]) >= WAITING:
             self._divide()
-        return Tally(len(records), malformed, skipped, newest_of(lines), samples)
+        return Tally(
+            decoded.counted, decoded.malformed, decoded.skipped, newest_of(lines), decoded.samples
+        )
 
     def _divide(self) -> None:
         """Divide what waits by its labels, and hand it to whoever counts it."""
-        records, self._waiting = self._waiting, []
-        groups: dict[Origin, list[DnsRecord]] = defaultdict(list)
-        for origin, record in zip(map(ORIGIN, records), records, strict=True):
-            groups[origin].append(record)
-        queries: list[DnsRecord] = []
-        inbound: list[tuple[Labels, list[DnsRecord]]] = []
-        for (labels, told), group in self._folded(groups).items():
-            for outcome, part in ((told, group),) if told is not None else _stock(group):
-                self._gather(labels, outcome, part)
-                if outcome not in QUERIES:
-                    continue
-                queries += part
-                if labels[-1] == OUTBOUND:
-                    self._upstream.spans.add(labels[0], part)
-                elif labels[-1] == INBOUND and outcome == "answered":
-                    inbound.append((labels, part))
-        for labels, part in inbound:
-            self._upstream.add(labels, part)
-        self.failures.add(records)
-        clients = [record.client for record in queries]
-        rcodes = [record.rcode for record in queries]
-        times = [record.rtt for record in queries]
-        self._sketches.add(queries, clients, rcodes, times)
-        self._groups.add(clients, rcodes, times)
-        self._wasted.add(queries)
-        self._pending += len(records)
+        columns = DnsColumns(*self._waiting)
+        self._waiting = [[] for _ in columns]
+        places = placed(RTT_BOUNDS, columns.rtt)
+        summed = [name for name in SUMMED if any(getattr(columns, name))]
+        groups = self._grouped(columns)
+        for key, numbers in groups.items():
+            labels, outcome, rcode = key
+            if key not in self._gathered:
+                self._gathered[key] = Group(rcode)
+            self._gathered[key].add(columns, places, numbers, summed)
+            if labels[-1] == OUTBOUND and outcome in QUERIES:
+                self._upstream.spans.add(labels[0], columns, numbers)
+        for (labels, outcome, _), numbers in groups.items():
+            if labels[-1] == INBOUND and outcome == "answered":
+                self._upstream.add(labels, columns, places, numbers)
+        self._keep_failures(columns, groups)
+        self._add_queries(columns, places, groups)
+        self._pending += len(places)
         if self._pending > PENDING:
             self._count_gathered()
+
+    def _grouped(self, columns: DnsColumns) -> Groups:
+        """Divide records by labels and how they ended: a flood of servers is one group, `other`."""
+        told: dict[tuple[str, str, str, str, str | None, int], list[int]] = defaultdict(list)
+        c = columns
+        ends = zip(c.sensor, c.server, c.told, c.proto, c.outcome, c.rcode, strict=True)
+        for number, end in enumerate(ends):
+            told[end].append(number)
+        groups: Groups = defaultdict(list)
+        for (sensor, server, name, proto, outcome, rcode), numbers in told.items():
+            labels = self._folds.labels(sensor, server, proto, len(numbers), name)
+            clients = [c.client[n] for n in numbers]
+            role, others = self._folds.roles.divided(sensor, server, clients)
+            ended = outcome or stock_outcome(rcode)
+            if others:
+                passing = [n for n in numbers if c.client[n] in others]
+                groups[(*labels, TRANSIT), ended, rcode] += passing
+                numbers = [n for n in numbers if c.client[n] not in others]  # noqa: PLW2901 - the rest of it
+            groups[(*labels, role), ended, rcode] += numbers
+        return groups
+
+    def _add_queries(self, columns: DnsColumns, places: list[int | None], groups: Groups) -> None:
+        """Hand on the queries, in their order; replies without one are few, if there are any."""
+        if any(outcome not in QUERIES for _, outcome, _ in groups):
+            asked = [group for (_, outcome, _), group in groups.items() if outcome in QUERIES]
+            numbers = sorted(chain.from_iterable(asked))
+            columns, places = columns.rows(numbers), [places[n] for n in numbers]
+        self._sketches.add(columns)
+        self._groups.add(columns.client, columns.rcode, columns.rtt, places)
+        self._wasted.add(columns)
+
+    def _keep_failures(self, columns: DnsColumns, groups: Groups) -> None:
+        """Keep the newest failures, for whoever looks at the live page."""
+        c, outcomes = columns, {}
+        for (_, outcome, rcode), numbers in groups.items():
+            if rcode not in FINE:
+                outcomes.update(dict.fromkeys(numbers[-KEPT:], outcome))
+        for n in sorted(outcomes)[-KEPT:]:
+            origin = (c.ts[n], c.uid[n], c.trans_id[n], c.client[n], c.server[n])
+            self.failures.add(Failure(*origin, c.query[n], c.qtype[n], c.rcode[n], outcomes[n]))
 
     def why_not(self, lines: bytes | Table) -> str | None:
         """Tell why the first of some lines is none of its records; None when one of them is."""
@@ -146,42 +182,17 @@ class Dns:
             self._metrics.forget(sensor, server)
             self._upstream.forget(sensor, server)
 
-    def _folded(
-        self, groups: dict[Origin, list[DnsRecord]]
-    ) -> dict[tuple[Labels, str | None], list[DnsRecord]]:
-        """Put together what has the same labels: a flood of servers is one group, `other`."""
-        folded: dict[tuple[Labels, str | None], list[DnsRecord]] = defaultdict(list)
-        for (sensor, server, name, proto, told), group in groups.items():
-            labels = self._folds.labels(sensor, server, proto, len(group), name)
-            role, others = self._folds.roles.divided(sensor, server, map(CLIENT, group))
-            if others:
-                passing = [record for record in group if record.client in others]
-                folded[(*labels, TRANSIT), told] += passing
-                group = [record for record in group if record.client not in others]  # noqa: PLW2901 - the rest of it
-            folded[(*labels, role), told] += group
-        return folded
-
-    def _gather(self, labels: Labels, outcome: str, group: list[DnsRecord]) -> None:
-        columns = self._columns.get((labels, outcome))
-        if columns is None:
-            columns = self._columns[labels, outcome] = Columns()
-        columns.add(group)
-
     def _count_gathered(self) -> None:
         now = self._clock()
-        for (labels, _), columns in self._columns.items():
-            if columns.filled:
+        for (labels, _, _), group in self._gathered.items():
+            if group.filled:
                 self._metrics.tells_answers(labels[0])
-        for (labels, outcome), columns in self._columns.items():
-            self._metrics.add(labels, outcome, columns, now)
-        self._columns.clear()
+        for (labels, outcome, rcode), group in self._gathered.items():
+            self._metrics.add(labels, outcome, rcode, group, now)
+        self._gathered.clear()
         self._pending = 0
 
 
-def _stock(group: list[DnsRecord]) -> Iterator[tuple[str, list[DnsRecord]]]:
-    """Divide records of Zeek's own dns.log, which tells no outcome."""
-    answered = [record for record in group if record.rcode != UNSET]
-    if answered:
-        yield "answered", answered
-    if len(answered) < len(group):
-        yield "timeout", [record for record in group if record.rcode == UNSET]
+def stock_outcome(rcode: int) -> str:
+    """Tell the outcome of a record of Zeek's own dns.log, which does not."""
+    return "timeout" if rcode == UNSET else "answered"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pano_glue.metrics.counters import Counters
@@ -10,10 +11,10 @@ from pano_glue.metrics.labels import OTHER
 from pano_glue.protocols.dns.names import QTYPES, RCODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns.columns import Columns
+    from pano_glue.protocols.dns.group import Group
 
 LABELS = ("sensor", "server", "proto", "role")
 # CoreDNS's buckets (plugin/metrics), with two finer ones below.
@@ -25,15 +26,15 @@ QUERIES = ("answered", "timeout", "unreachable")
 RESPONSES = ("answered", "late", "orphan")
 USUAL_RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED")
 
-# What a bit or an option says, by the metric's name and by the column that has it.
+# What a bit or an option says: by its column, the metric's name and its meaning.
 FLAGS = {
-    "truncated": "Responses with the TC bit.",
-    "authenticated": "Responses with the AD bit.",
-    "unchecked": "Queries with the CD bit.",
-    "dnssec_ok": "Queries with the DO bit.",
-    "ecs": "Queries with a client subnet (ECS).",
+    "TC": ("truncated", "Responses with the TC bit."),
+    "AD": ("authenticated", "Responses with the AD bit."),
+    "CD": ("unchecked", "Queries with the CD bit."),
+    "DO": ("dnssec_ok", "Queries with the DO bit."),
+    "ecs": ("ecs", "Queries with a client subnet (ECS)."),
 }
-OF_RESPONSES = ("truncated", "authenticated")
+OF_RESPONSES = ("TC", "AD")
 
 Labels = tuple[str, str, str, str]
 
@@ -70,7 +71,8 @@ class DnsMetrics:
             prefix + "nodata", "Responses that say there is no record of this type.", LABELS
         )
         self._flags = {
-            flag: Counters(f"{prefix}{flag}", meaning, LABELS) for flag, meaning in FLAGS.items()
+            flag: Counters(prefix + name, meaning, LABELS)
+            for flag, (name, meaning) in FLAGS.items()
         }
         self._rtt = Histograms(
             prefix + "rtt_seconds",
@@ -93,18 +95,18 @@ class DnsMetrics:
         """Take note that this sensor's records have answers: one without them is NODATA."""
         self._telling.add(sensor)
 
-    def add(self, labels: Labels, outcome: str, columns: Columns, now: float) -> None:
-        """Count records of one outcome; exemplars are of the hour before `now`."""
+    def add(self, labels: Labels, outcome: str, rcode: int, group: Group, now: float) -> None:
+        """Count records that ended in one way; exemplars are of the hour before `now`."""
         self._open(labels)
         if outcome in QUERIES:
-            self._add_queries(labels, columns)
+            self._add_queries(labels, group)
         if outcome in RESPONSES:
-            self._add_responses(labels, columns, now)
+            self._add_responses(labels, rcode, group, now)
         for flag, counters in self._flags.items():
             if outcome in (RESPONSES if flag in OF_RESPONSES else QUERIES):
-                counters.add(labels, getattr(columns, flag))
+                counters.add(labels, group.sums[flag])
         if outcome in self._by_outcome:
-            self._by_outcome[outcome].add(labels, columns.records)
+            self._by_outcome[outcome].add(labels, group.records)
 
     def forget(self, sensor: str, server: str) -> None:
         """Let the series of a server go."""
@@ -130,29 +132,31 @@ class DnsMetrics:
         if self._tells(labels[0]):
             self._nodata.open((labels,))
 
-    def _add_queries(self, labels: Labels, columns: Columns) -> None:
-        for qtype, count in columns.qtypes().items():
+    def _add_queries(self, labels: Labels, group: Group) -> None:
+        for qtype, count in Counter(group.qtypes).items():
             name = QTYPES.get(qtype, OTHER)
             self._queries.add((*labels, name), count)
-            self._responses.open((*labels, name, rcode) for rcode in USUAL_RCODES)
-        if columns.retransmits:
-            self._retransmits.add(labels, columns.retransmits)
-        self._query_bytes.add_counted(labels, known(columns.query_bytes))
+            self._responses.open((*labels, name, usual) for usual in USUAL_RCODES)
+        if group.sums["retransmits"]:
+            self._retransmits.add(labels, group.sums["retransmits"])
+        self._query_bytes.add_counted(labels, known(group.query_bytes))
 
-    def _add_responses(self, labels: Labels, columns: Columns, now: float) -> None:
-        for (qtype, rcode), count in columns.answers().items():
+    def _add_responses(self, labels: Labels, rcode: int, group: Group, now: float) -> None:
+        for qtype, count in Counter(group.qtypes).items():
             names = (QTYPES.get(qtype, OTHER), RCODES.get(rcode, OTHER))
             self._responses.add((*labels, *names), count)
-        if columns.empty and labels[0] in self._telling:
-            self._nodata.add(labels, columns.empty)
-        self._reply_bytes.add_counted(labels, known(columns.reply_bytes))
-        for result, rtts in columns.rtts().items():
-            key = (*labels, result)
-            self._rtt.add_sorted(key, rtts)
-            for exemplar in columns.exemplars(result):
+        if group.empty and labels[0] in self._telling:
+            self._nodata.add(labels, group.empty)
+        self._reply_bytes.add_counted(labels, known(group.reply_bytes))
+        if group.places:
+            key = (*labels, group.result)
+            self._rtt.add_placed(key, Counter(group.places), group.seconds)
+            for exemplar in group.exemplars():
                 self._rtt.exemplify(key, exemplar, now)
 
 
-def known(lengths: Mapping[int, int]) -> dict[int, int]:
-    """Leave out messages whose length is not told."""
-    return {length: count for length, count in lengths.items() if length}
+def known(lengths: Sequence[int]) -> Counter[int]:
+    """Count how often each length came; 0 is that of a message that was not seen."""
+    counted = Counter(lengths)
+    del counted[0]
+    return counted

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pano_glue.config import Search
-    from pano_glue.protocols.dns.record import DnsRecord
+    from pano_glue.protocols.dns.columns import DnsColumns
 
 CLIENTS = 1 << 12  # whose last NXDOMAIN are remembered
 LAST = 6  # of each client: as many suffixes as resolv.conf may have
@@ -51,28 +51,34 @@ class SearchSuffixes:
         self._learns = search.learn
         self._arrange()
 
-    def tries(self, nxdomain: Sequence[DnsRecord]) -> int:
-        """Tell how many of some NXDOMAIN answers were tries with a suffix."""
+    def tries(self, names: Sequence[str]) -> int:
+        """Tell how many of some names that do not exist were tries with a suffix."""
         if not self._ends:
             return 0
-        return sum([record.query.endswith(self._ends) for record in nxdomain])
+        return sum([name.endswith(self._ends) for name in names])
 
-    def failed(self, nxdomain: Sequence[DnsRecord]) -> None:
-        """Take in NXDOMAIN answers, to learn from what comes next."""
-        if self._learns:
-            for record in nxdomain:
-                self._remember(record)
-
-    def answered(self, record: DnsRecord) -> None:
-        """Take in an answer: perhaps to a name that was tried with a suffix before."""
-        failed = self._failed.get((record.sensor, record.client)) if self._learns else None
-        if not failed or "." not in record.query:
+    def failed(self, queries: DnsColumns, n: int) -> None:
+        """Take in an NXDOMAIN answer, to learn from what comes next."""
+        sent = epoch_seconds(queries.ts[n]) if self._learns else None
+        if sent is None:
             return
-        start = record.query + "."
-        now = epoch_seconds(record.ts) or 0.0
-        for name, sent in failed:
-            if name.startswith(start) and 0 <= now - sent < SOON:
-                self._saw(name[len(start) :], record)
+        client = (queries.sensor[n], queries.client[n])
+        last = self._failed.pop(client, [])
+        if len(self._failed) >= CLIENTS:
+            del self._failed[next(iter(self._failed))]
+        self._failed[client] = [*last[1 - LAST :], (queries.query[n], sent)]
+
+    def answered(self, queries: DnsColumns, n: int) -> None:
+        """Take in an answer: perhaps to a name that was tried with a suffix before."""
+        name, client = queries.query[n], queries.client[n]
+        failed = self._failed.get((queries.sensor[n], client)) if self._learns else None
+        if not failed or "." not in name:
+            return
+        start = name + "."
+        now = epoch_seconds(queries.ts[n]) or 0.0
+        for tried, sent in failed:
+            if tried.startswith(start) and 0 <= now - sent < SOON:
+                self._saw(tried[len(start) :], name, client)
 
     def freeze(self, birth: Birth) -> SuffixesState:  # noqa: ARG002 - no series
         """See `metric.Part`."""
@@ -84,26 +90,16 @@ class SearchSuffixes:
         self._arrange()
         return True
 
-    def _remember(self, record: DnsRecord) -> None:
-        sent = epoch_seconds(record.ts)
-        if sent is None:
-            return
-        client = (record.sensor, record.client)
-        last = self._failed.pop(client, [])
-        if len(self._failed) >= CLIENTS:
-            del self._failed[next(iter(self._failed))]
-        self._failed[client] = [*last[1 - LAST :], (record.query, sent)]
-
-    def _saw(self, suffix: str, record: DnsRecord) -> None:
+    def _saw(self, suffix: str, name: str, client: str) -> None:
         if suffix in self._learnt or suffix in self._told or len(self._learnt) >= LEARNT:
             return
         if suffix not in self._seen and len(self._seen) >= CANDIDATES:
             del self._seen[next(iter(self._seen))]
         names, clients = self._seen.setdefault(suffix, (set(), set()))
         if len(names) < NAMES:
-            names.add(record.query)
+            names.add(name)
         if len(clients) < ASKERS:
-            clients.add(record.client)
+            clients.add(client)
         if len(names) == NAMES and len(clients) == ASKERS:
             self._learnt.append(suffix)
             del self._seen[suffix]

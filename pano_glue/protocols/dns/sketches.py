@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from operator import add
 from typing import TYPE_CHECKING
 
 from pano_glue.metrics.distinct import Distinct
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
     from pano_glue.config import TopLists
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns.record import DnsRecord
+    from pano_glue.protocols.dns.columns import DnsColumns
 
 NXDOMAIN = 3
 NOERROR = 0
-UNSORTED = 1 << 15  # values that may wait for the next checkpoint
+UNSORTED = 1 << 15  # different values that may wait for the next checkpoint
 
 # What is counted of each query, by the metric's name: what it says of domains, and of clients.
 KINDS = {
@@ -35,10 +36,17 @@ CLIENT_KINDS = ("queries", "nxdomain", "failures", "bytes")
 
 
 class Tallies:
-    """What one kind of value (names, clients) has of each kind, since it was last sorted in."""
+    """What one kind of value (names, clients) has of each kind, since it was last handed on.
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    Values are tallied under what they are shown as: a name under its domain, for one.
+    """
+
+    def __init__(self, shown: Callable[[str], str], *, timed: bool) -> None:
+        """Begin without any; `timed`: tally seconds, too."""
+        self._shown = shown
+        self._timed = timed
+        self.known: dict[str, str] = {}
+        """The different values, and what each is shown as."""
         self.counts: dict[str, Counter[str]] = {
             kind: Counter() for kind in ("queries", "nxdomain", "failures", "timeouts")
         }
@@ -46,29 +54,25 @@ class Tallies:
             kind: defaultdict(float) for kind in ("seconds", "bytes")
         }
 
-    def add(
-        self,
-        values: Sequence[str],
-        rcodes: Sequence[int],
-        seconds: Sequence[float],
-        sizes: Sequence[int],
-    ) -> None:
-        """Take in queries by column; without `seconds` those are not tallied."""
+    def add(self, values: Sequence[str], queries: DnsColumns, sizes: Sequence[int]) -> None:
+        """Take in queries: `values` and `sizes` are more columns of theirs."""
         counts = self.counts
-        counts["queries"].update(values)
-        if any(rcodes):
-            failed = [(v, c) for v, c in zip(values, rcodes, strict=True) if c != NOERROR]
+        shown = self._shown_as(values)
+        counts["queries"].update(shown)
+        if any(queries.rcode):
+            failed = [(v, c) for v, c in zip(shown, queries.rcode, strict=True) if c != NOERROR]
             counts["nxdomain"].update([v for v, rcode in failed if rcode == NXDOMAIN])
             counts["failures"].update([v for v, rcode in failed if rcode != NXDOMAIN])
             counts["timeouts"].update([v for v, rcode in failed if rcode == UNSET])
         moved, waited = self.sums["bytes"], self.sums["seconds"]
-        if not seconds:
-            for value, size in zip(values, sizes, strict=True):
+        if not self._timed:
+            for value, size in zip(shown, sizes, strict=True):
                 moved[value] += size
             return
-        for value, size, time in zip(values, sizes, seconds, strict=True):
+        for value, size, time in zip(shown, sizes, queries.rtt, strict=True):
             moved[value] += size
-            waited[value] += time
+            if time is not None:
+                waited[value] += time
 
     def all(self) -> Iterator[tuple[str, Mapping[str, float]]]:
         """Give each kind and what was tallied."""
@@ -77,10 +81,19 @@ class Tallies:
 
     def clear(self) -> None:
         """Begin anew."""
+        self.known.clear()
         for counted in self.counts.values():
             counted.clear()
         for summed in self.sums.values():
             summed.clear()
+
+    def _shown_as(self, values: Sequence[str]) -> Sequence[str]:
+        known = self.known
+        try:
+            return list(map(known.__getitem__, values))
+        except KeyError:
+            known.update({value: self._shown(value) for value in set(values) - known.keys()})
+            return list(map(known.__getitem__, values))
 
 
 class DnsSketches:
@@ -89,10 +102,8 @@ class DnsSketches:
     def __init__(self, settings: TopLists, clock: Callable[[], float]) -> None:
         """Show as many as `settings` want; `clock` gives epoch seconds."""
         prefix = "pano_dns_"
-        self._registered = registered_domains()
-        self._shortened = Prefixes(settings.clients_prefix)
-        self._names = Tallies()
-        self._clients = Tallies()
+        self._names = Tallies(registered_domains(), timed=True)
+        self._clients = Tallies(Prefixes(settings.clients_prefix).of, timed=False)
         self._top_domains = {
             kind: Top(
                 f"{prefix}top_{kind}",
@@ -120,30 +131,23 @@ class DnsSketches:
             prefix + "names", "Names queried in the last 5 minutes.", clock
         )
 
-    def add(
-        self,
-        queries: Sequence[DnsRecord],
-        clients: Sequence[str],
-        rcodes: Sequence[int],
-        times: Sequence[float | None],
-    ) -> None:
-        """Take in answered queries and timeouts, and some of their columns."""
-        seconds = [time or 0.0 for time in times]
-        sizes = [record.query_bytes + record.reply_bytes for record in queries]
-        self._names.add([record.query for record in queries], rcodes, seconds, sizes)
-        self._clients.add(clients, rcodes, (), sizes)
-        if max(len(t.counts["queries"]) for t in (self._names, self._clients)) > UNSORTED:
+    def add(self, queries: DnsColumns) -> None:
+        """Take in answered queries and timeouts."""
+        sizes = list(map(add, queries.query_bytes, queries.reply_bytes))
+        self._names.add(queries.query, queries, sizes)
+        self._clients.add(queries.client, queries, sizes)
+        if max(len(self._names.known), len(self._clients.known)) > UNSORTED:
             self.settle()
 
     def settle(self) -> None:
         """Hand on what is new; each value costs as much as it would in every batch."""
-        self._distinct_names.add(self._names.counts["queries"])
-        self._distinct_clients.add(self._clients.counts["queries"])
+        self._distinct_names.add(self._names.known)
+        self._distinct_clients.add(self._clients.known)
         for kind, tallied in self._names.all():
-            self._top_domains[kind].add(merged(tallied, self._registered))
+            self._top_domains[kind].add(tallied)
         for kind, tallied in self._clients.all():
             if kind in self._top_clients:
-                self._top_clients[kind].add(merged(tallied, self._shortened.of))
+                self._top_clients[kind].add(tallied)
         self._names.clear()
         self._clients.clear()
 
@@ -152,12 +156,3 @@ class DnsSketches:
         yield from self._top_domains.values()
         yield from self._top_clients.values()
         yield from (self._distinct_clients, self._distinct_names)
-
-
-def merged(tallied: Mapping[str, float], name: Callable[[str], str]) -> dict[str, float]:
-    """Add up what has the same name."""
-    sums: dict[str, float] = {}
-    for value, count in tallied.items():
-        named = name(value)
-        sums[named] = sums.get(named, 0) + count
-    return sums

@@ -10,6 +10,7 @@ Memory is bounded: what ended more than `WINDOW` ago is forgotten, and the oldes
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pano_glue.metrics.metric import Metric
+    from pano_glue.protocols.dns.columns import DnsColumns
     from pano_glue.protocols.dns.metrics import Labels
-    from pano_glue.protocols.dns.record import DnsRecord
 
 Span = tuple[int, float, float]
 """A query's type, and from when to when it waited, in epoch seconds."""
@@ -56,35 +57,36 @@ class Spans:
         self._ends: dict[str, dict[str, float]] = {}  # of the last span of each name
         self._newest = 0.0
 
-    def add(self, sensor: str, outbound: Sequence[DnsRecord]) -> None:
-        """Take in queries to others that came to an end."""
+    def add(self, sensor: str, columns: DnsColumns, outbound: Sequence[int]) -> None:
+        """Take in queries to others that came to an end: those records."""
         names, ends = self._asked.setdefault(sensor, {}), self._ends.setdefault(sensor, {})
-        for record in outbound:
-            begun = epoch_seconds(record.ts)
+        for n in outbound:
+            begun, rtt, name = epoch_seconds(columns.ts[n]), columns.rtt[n], columns.query[n]
             if begun is None:
                 continue
-            ended = begun + (TIMEOUT if record.rtt is None else record.rtt)
-            spans = names.pop(record.query, [])  # to stand last, as the newest
-            names[record.query] = [*spans[1 - SPANS :], (record.qtype, begun, ended)]
-            ends[record.query] = max(ended, ends.get(record.query, 0.0))
+            ended = begun + (TIMEOUT if rtt is None else rtt)
+            spans = names.pop(name, [])  # to stand last, as the newest
+            names[name] = [*spans[1 - SPANS :], (columns.qtype[n], begun, ended)]
+            ends[name] = max(ended, ends.get(name, 0.0))
             self._newest = max(self._newest, ended)
 
     def asked(self, sensor: str) -> bool:
         """Tell whether a sensor's host asked anybody anything lately."""
         return bool(self._asked.get(sensor))
 
-    def during(self, sensor: str, answers: Sequence[DnsRecord]) -> dict[int, float]:
-        """Tell for how many seconds others were asked while an answer waited, by its place.
+    def during(self, sensor: str, columns: DnsColumns, answers: Sequence[int]) -> dict[int, float]:
+        """Tell for how many seconds others were asked while an answer waited, by its number.
 
         Nobody was asked for those that are not told.
         """
         names, ends = self._asked.get(sensor, {}), self._ends.get(sensor, {})
-        known = [(n, record) for n, record in enumerate(answers) if record.query in ends]
+        queries, times = columns.query, columns.ts
         found = {}
-        for n, record in known:
-            if type(record.ts) is float and ends[record.query] <= record.ts:
+        for n in [n for n in answers if queries[n] in ends]:
+            sent = times[n]
+            if type(sent) is float and ends[queries[n]] <= sent:
                 continue  # long ago, nearly always
-            upstream = spent_upstream(record, names[record.query])
+            upstream = spent_upstream(columns, n, names[queries[n]])
             if upstream is not None:
                 found[n] = upstream
         return found
@@ -139,34 +141,42 @@ class Upstream:
             (*labels, "result"),
             bounds,
         )
-        self._hits: dict[tuple[str, str], list[float]] = {}
+        self._hits: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)  # by bucket
+        self._seconds: dict[tuple[str, str], float] = defaultdict(float)
 
     def metrics(self) -> Iterator[Metric]:
         """Give what a page shows."""
         yield from (self._answers, self._upstream, self._own)
 
-    def add(self, labels: Labels, inbound: Sequence[DnsRecord]) -> None:
+    def add(
+        self,
+        labels: Labels,
+        columns: DnsColumns,
+        places: Sequence[int | None],
+        inbound: Sequence[int],
+    ) -> None:
         """Count answers of a local server; one that offers no recursion has no cache.
 
         Without a query to others the sensor sees no upstream, or there is none.
         """
         if not self.spans.asked(labels[0]) and not self._resolves(labels):
             return
-        answers = [record for record in inbound if record.RA and record.rtt is not None]
-        waits = [record.rtt or 0.0 for record in answers]
-        during = self.spans.during(labels[0], answers)
-        misses = [(upstream, max(waits[n] - upstream, 0.0)) for n, upstream in during.items()]
-        for n in sorted(during, reverse=True):
-            waits[n] = waits[-1]  # the order does not matter
-            waits.pop()
-        hits = waits
-        self._count(self._label(labels), hits, misses)
+        offers, rtts = columns.RA, columns.rtt
+        answers = [n for n in inbound if offers[n] and rtts[n] is not None]
+        misses = self.spans.during(labels[0], columns, answers)
+        hits = [n for n in answers if n not in misses] if misses else answers
+        if answers:
+            key = self._label(labels)
+            self._answers.open((*key, result) for result in (HIT, MISS))
+            self._add_hits(key, [rtts[n] or 0.0 for n in hits], [places[n] or 0 for n in hits])
+            self._add_misses(key, [(rtts[n] or 0.0, spent) for n, spent in misses.items()])
 
     def settle(self) -> None:
         """Count the times of hits, and forget queries of long ago."""
         for key, hits in self._hits.items():
-            self._own.add_sorted((*key, HIT), sorted(hits))
+            self._own.add_placed((*key, HIT), hits, self._seconds[key])
         self._hits.clear()
+        self._seconds.clear()
         self.spans.forget()
 
     def forget(self, sensor: str, server: str) -> None:
@@ -184,28 +194,34 @@ class Upstream:
     def _resolves(self, labels: Labels) -> bool:
         return (*labels[:2], HIT) in self._answers.values
 
-    def _count(
-        self, key: tuple[str, str], hits: list[float], misses: list[tuple[float, float]]
+    def _add_hits(
+        self, key: tuple[str, str], times: Sequence[float], places: Sequence[int]
     ) -> None:
-        if not hits and not misses:
-            return
-        self._answers.open((*key, result) for result in (HIT, MISS))
-        self._answers.add((*key, HIT), len(hits))
-        self._hits.setdefault(key, []).extend(hits)
-        if misses:
-            self._answers.add((*key, MISS), len(misses))
-            self._upstream.add_sorted(key, sorted([upstream for upstream, _ in misses]))
-            self._own.add_sorted((*key, MISS), sorted([own for _, own in misses]))
+        self._answers.add((*key, HIT), len(times))
+        self._hits[key].update(places)
+        self._seconds[key] += sum(times)
+
+    def _add_misses(self, key: tuple[str, str], times: Sequence[tuple[float, float]]) -> None:
+        """Count misses by the time that they waited, and the part of it that others took."""
+        self._answers.add((*key, MISS), len(times))
+        for waited, upstream in times:
+            own = max(waited - upstream, 0.0)
+            self._upstream.add(key, upstream)
+            self._own.add((*key, MISS), own)
 
 
-def spent_upstream(record: DnsRecord, spans: Sequence[Span]) -> float | None:
-    """Tell for how many seconds of its time others were asked; None when nobody was."""
-    begun = epoch_seconds(record.ts)
-    if begun is None or record.rtt is None or record.qtype == UNSET:
+def spent_upstream(columns: DnsColumns, number: int, spans: Sequence[Span]) -> float | None:
+    """Tell for how many seconds of a record's time others were asked; None when nobody was."""
+    begun, rtt, qtype = (
+        epoch_seconds(columns.ts[number]),
+        columns.rtt[number],
+        columns.qtype[number],
+    )
+    if begun is None or rtt is None or qtype == UNSET:
         return None
-    ended = begun + record.rtt
+    ended = begun + rtt
     upstream, until, found = 0.0, begun, False
-    ours = [span for span in spans if span[0] == record.qtype and begun < span[2] <= ended]
+    ours = [span for span in spans if span[0] == qtype and begun < span[2] <= ended]
     for _, start, end in sorted(ours, key=lambda span: span[1]):
         found = True
         if end > until:

@@ -12,7 +12,6 @@ one, and repeat each other.
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from pano_glue.metrics.counters import Counters
@@ -21,18 +20,17 @@ from pano_glue.protocols.dns.search_suffixes import SearchSuffixes
 from pano_glue.sources.times import epoch_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pano_glue.config import Search
     from pano_glue.metrics.metric import Metric
-    from pano_glue.protocols.dns.record import DnsRecord
+    from pano_glue.protocols.dns.columns import DnsColumns
 
 ANSWERS = 1 << 12
 EMPTY = 1 << 12  # NODATA that wait for the other of their pair
 PAIR = 5.0  # seconds in which both of a pair are asked
 NOERROR, NXDOMAIN = 0, 3
 OTHER_OF_PAIR = {1: 28, 28: 1}  # A, AAAA
-KEY = attrgetter("sensor", "client", "query", "qtype")
 
 
 class Wasted:
@@ -52,59 +50,64 @@ class Wasted:
         """Give what a page shows."""
         yield self._wasted
 
-    def add(self, queries: Sequence[DnsRecord]) -> None:
+    def add(self, queries: DnsColumns) -> None:
         """Take in answered queries and timeouts, in their order."""
-        if not queries:
+        if not queries.rcode:
             return
         self._wasted.open((reason,) for reason in ("search", "pair", "repeat"))
-        nxdomain = [record for record in queries if record.rcode == NXDOMAIN]
-        if nxdomain:
-            self._wasted.add(("search",), self.suffixes.tries(nxdomain))
+        failed = [n for n, rcode in enumerate(queries.rcode) if rcode == NXDOMAIN]
+        self._wasted.add(("search",), self.suffixes.tries([queries.query[n] for n in failed]))
         weight = self._weight
         if weight > 1:
-            queries = [r for r in queries if not hash(r.client) & (weight - 1)]
-            nxdomain = [r for r in nxdomain if not hash(r.client) & (weight - 1)]
-        self.suffixes.failed(nxdomain)
-        repeats = 0
-        for key, record in zip(map(hash, map(KEY, queries)), queries, strict=True):
-            cached = self._answers.get(key)
-            if cached is not None and type(record.ts) is float and record.ts < cached:
-                repeats += 1
-            elif record.TTLs and not record.rcode:
-                self._remember(key, record)
-        self._wasted.add(("repeat",), repeats * weight)
-        empty = [r for r in queries if not r.TTLs and not r.rcode and r.qtype in OTHER_OF_PAIR]
-        if empty:
-            self._wasted.add(("pair",), self._pairs(empty) * weight)
+            others = weight - 1
+            seen = [n for n, client in enumerate(queries.client) if not hash(client) & others]
+            queries = queries.rows(seen)
+        self._look(queries, weight)
 
-    def _remember(self, key: int, record: DnsRecord) -> None:
-        """Keep an answer that the client did not have before."""
-        sent = epoch_seconds(record.ts)
-        if sent is None or record.TC:
-            return
+    def _look(self, queries: DnsColumns, weight: int) -> None:
+        """Look for repeats and pairs in the queries of clients that count `weight` times."""
+        repeats = pairs = 0
+        keys = zip(queries.sensor, queries.client, queries.query, queries.qtype, strict=True)
+        rest = zip(queries.ts, queries.rcode, queries.TTLs, queries.qtype, strict=True)
+        for n, (key, (sent, rcode, ttls, qtype)) in enumerate(zip(map(hash, keys), rest)):  # noqa: B905 - columns
+            cached = self._answers.get(key)
+            if cached is not None and type(sent) is float and sent < cached:
+                repeats += 1
+            elif ttls and rcode == NOERROR:
+                pairs += self._remember(key, queries, n)
+            if rcode == NXDOMAIN:
+                self.suffixes.failed(queries, n)
+            elif rcode == NOERROR and not ttls and qtype in OTHER_OF_PAIR:
+                pairs += self._completes_pair(queries, n)
+        self._wasted.add(("repeat",), repeats * weight)
+        self._wasted.add(("pair",), pairs * weight)
+
+    def _remember(self, key: int, queries: DnsColumns, n: int) -> bool:
+        """Keep an answer that the client did not have before; is it the other of NODATA?"""
+        sent = epoch_seconds(queries.ts[n])
+        if sent is None or queries.TC[n]:
+            return False
         if len(self._answers) >= ANSWERS:
             self._forget(sent)
-        self._answers[key] = sent + (record.rtt or 0.0) + least_ttl(record.TTLs)
-        self.suffixes.answered(record)
+        self._answers[key] = sent + (queries.rtt[n] or 0.0) + least_ttl(queries.TTLs[n])
+        self.suffixes.answered(queries, n)
         came = self._empty.pop(key, None) if self._empty else None
-        if came is not None and abs(sent - came) < PAIR:
-            self._wasted.add(("pair",), self._weight)
+        return came is not None and abs(sent - came) < PAIR
 
-    def _pairs(self, empty: Sequence[DnsRecord]) -> int:
-        """Count NODATA whose other was answered; the rest waits for it."""
-        pairs = 0
-        for record in empty:
-            sent = epoch_seconds(record.ts)
-            if sent is None or not (record.AA or record.RA) or record.TC or record.opcode:
-                continue
-            other = hash((record.sensor, record.client, record.query, OTHER_OF_PAIR[record.qtype]))
-            if self._answers.get(other, 0.0) > sent:
-                pairs += 1
-                continue
-            if len(self._empty) >= EMPTY:
-                self._empty = dict(list(self._empty.items())[EMPTY // 2 :])
-            self._empty[other] = sent
-        return pairs
+    def _completes_pair(self, queries: DnsColumns, n: int) -> bool:
+        """Tell whether the other of this NODATA was answered; if not, it waits for it."""
+        sent = epoch_seconds(queries.ts[n])
+        knows = (queries.AA[n] or queries.RA[n]) and not queries.TC[n] and not queries.opcode[n]
+        if sent is None or not knows:
+            return False
+        asked = (queries.sensor[n], queries.client[n], queries.query[n])
+        other = hash((*asked, OTHER_OF_PAIR[queries.qtype[n]]))
+        if self._answers.get(other, 0.0) > sent:
+            return True
+        if len(self._empty) >= EMPTY:
+            self._empty = dict(list(self._empty.items())[EMPTY // 2 :])
+        self._empty[other] = sent
+        return False
 
     def _forget(self, now: float) -> None:
         """Forget what may not be cached any more; look at fewer clients when that is too little."""

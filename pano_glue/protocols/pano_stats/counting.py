@@ -146,7 +146,8 @@ class PanoStats:
 
     def count(self, lines: bytes | Table) -> Tally:
         """Take over the totals of whole lines; nothing in them raises."""
-        records, malformed, skipped, samples = self._decoder.decode(lines)
+        decoded = self._decoder.decode(lines)
+        records = decoded.records(StatsRecord)
         for record in records:
             sensor = self._folds.sensor(record.sensor, 1)
             added = self._lives.added(sensor, *self._life(sensor, record))
@@ -157,7 +158,7 @@ class PanoStats:
                     key = (sensor, value) if label else (sensor,)
                     self._totals[name].add(key, added[total])
         newest = records[-1].ts if records else None
-        return Tally(len(records), malformed, skipped, newest, samples)
+        return Tally(decoded.counted, decoded.malformed, decoded.skipped, newest, decoded.samples)
 
     def why_not(self, lines: bytes | Table) -> str | None:
         """Tell why the first of some lines is none of its records; None when one of them is."""

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from pano_glue.metrics.counters import Counters
+from pano_glue.metrics.histograms import placed
 from pano_glue.metrics.top import Top
 from pano_glue.protocols.base import Tally
 from pano_glue.protocols.client_groups import ClientGroups
@@ -57,15 +58,17 @@ class Echo:
 
     def count(self, lines: bytes | Table) -> Tally:
         """Count whole lines."""
-        records, malformed, skipped, samples = self._decoder.decode(lines)
+        decoded = self._decoder.decode(lines)
+        records = decoded.records(EchoRecord)
         for record in records:
             labels = self._folds.labels(record.sensor, record.server, "icmp", 1)
             self._requests.add(labels[:2], 1)
         times = [record.rtt for record in records]
         clients = [record.client for record in records]
-        self._groups.add(clients, [LOST if t is None else REPLIED for t in times], times)
+        codes = [LOST if time is None else REPLIED for time in times]
+        self._groups.add(clients, codes, times, placed(BOUNDS, times))
         self._top.add(Counter(clients))
-        return Tally(len(records), malformed, skipped, samples=samples)
+        return Tally(len(records), decoded.malformed, decoded.skipped, samples=decoded.samples)
 
     def why_not(self, lines: bytes | Table) -> str | None:
         """Tell why some lines are none of its records."""
