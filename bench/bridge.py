@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from pano_glue.bridge.checkpoint import CheckpointFile
 from pano_glue.bridge.counting import Counting
 from pano_glue.bridge.pages import Pages
+from pano_glue.bridge.process import collect_seldom
 from pano_glue.bridge.scrapers import Visit
 from pano_glue.config import Config, Local, Search
 from pano_glue.protocols.dns.record import DnsRecord
@@ -219,6 +220,7 @@ def main(files: list[str]) -> None:
     folder = tempfile.TemporaryDirectory()
     pages = Pages(json_counting, CheckpointFile(Path(folder.name)))
     numbers = itertools.count(1)
+    collect_seldom()  # as `pano-bridge run`
 
     def count_json(lines: bytes) -> None:
         number = next(numbers)

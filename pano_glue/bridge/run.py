@@ -17,7 +17,7 @@ from pano_glue.bridge.check import check_log
 from pano_glue.bridge.checkpoint import CheckpointFile
 from pano_glue.bridge.counting import Counting
 from pano_glue.bridge.pages import Pages
-from pano_glue.bridge.process import ProcessMetrics
+from pano_glue.bridge.process import ProcessMetrics, collect_seldom
 from pano_glue.bridge.server import Content, MetricsServer
 from pano_glue.bridge.tls import tls_context
 from pano_glue.errors import PanoError, SettingError
@@ -74,6 +74,7 @@ class BridgeRun:
         Raises:
             PanoError: when no source can go on.
         """
+        collect_seldom()
         self.pages.checkpoint()
         threads = [
             Thread(target=self._read, args=(source,), name=name, daemon=True)

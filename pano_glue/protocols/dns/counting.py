@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     """The numbers of the records with these labels, outcome and return code."""
 
 FAILURES = {0: "", 2: "servfail", 3: "nxdomain", 5: "refused", UNSET: "timeout"}
-WAITING = 1 << 11  # records that are divided at one time: many groups of a few cost more
+ENOUGH = 1 << 8  # records that are divided at one time; those of smaller batches wait
 PENDING = 1 << 15  # records that may be gathered before they are counted
 
 
@@ -78,18 +78,24 @@ class Dns:
     def count(self, lines: bytes | Table) -> Tally:
         """Count whole lines; nothing in them raises."""
         decoded = self._decoder.decode(lines)
-        for column, more in zip(self._waiting, decoded.columns, strict=True):
-            column.extend(more)
-        if len(self._waiting[0]) >= WAITING:
-            self._divide()
+        if decoded.counted >= ENOUGH:
+            self._divide(DnsColumns(*decoded.columns))
+        else:
+            for column, more in zip(self._waiting, decoded.columns, strict=True):
+                column.extend(more)
+            if len(self._waiting[0]) >= ENOUGH:
+                self._divide_waiting()
         return Tally(
             decoded.counted, decoded.malformed, decoded.skipped, newest_of(lines), decoded.samples
         )
 
-    def _divide(self) -> None:
-        """Divide what waits by its labels, and hand it to whoever counts it."""
+    def _divide_waiting(self) -> None:
         columns = DnsColumns(*self._waiting)
         self._waiting = [[] for _ in columns]
+        self._divide(columns)
+
+    def _divide(self, columns: DnsColumns) -> None:
+        """Divide records by their labels, and hand them to whoever counts them."""
         places = placed(RTT_BOUNDS, columns.rtt)
         summed = [name for name in SUMMED if any(getattr(columns, name))]
         groups = self._grouped(columns)
@@ -119,7 +125,7 @@ class Dns:
         groups: Groups = defaultdict(list)
         for (sensor, server, name, proto, outcome, rcode), numbers in told.items():
             labels = self._folds.labels(sensor, server, proto, len(numbers), name)
-            clients = [c.client[n] for n in numbers]
+            clients = map(c.client.__getitem__, numbers)
             role, others = self._folds.roles.divided(sensor, server, clients)
             ended = outcome or stock_outcome(rcode)
             if others:
@@ -167,13 +173,13 @@ class Dns:
 
     def configure(self, config: Config) -> None:
         """Take over what can change while running; see `ClientGroups.rename` for errors."""
-        self._divide()
+        self._divide_waiting()
         self._groups.rename(config.clients)
         self._wasted.suffixes.configure(config.search)
 
     def settle(self) -> None:
         """Count what was gathered, and let servers change places."""
-        self._divide()
+        self._divide_waiting()
         self._count_gathered()
         self._sketches.settle()
         self._groups.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import compress
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pano_glue.protocols.dns.columns import DnsColumns
 
 NXDOMAIN = 3
-NOERROR = 0
 UNSORTED = 1 << 15  # different values that may wait for the next checkpoint
 
 # What is counted of each query, by the metric's name: what it says of domains, and of clients.
@@ -56,14 +56,13 @@ class Tallies:
 
     def add(self, values: Sequence[str], queries: DnsColumns, sizes: Sequence[int]) -> None:
         """Take in queries: `values` and `sizes` are more columns of theirs."""
-        counts = self.counts
         shown = self._shown_as(values)
-        counts["queries"].update(shown)
+        self.counts["queries"].update(shown)
         if any(queries.rcode):
-            failed = [(v, c) for v, c in zip(shown, queries.rcode, strict=True) if c != NOERROR]
-            counts["nxdomain"].update([v for v, rcode in failed if rcode == NXDOMAIN])
-            counts["failures"].update([v for v, rcode in failed if rcode != NXDOMAIN])
-            counts["timeouts"].update([v for v, rcode in failed if rcode == UNSET])
+            failed = list(compress(zip(shown, queries.rcode, strict=True), queries.rcode))
+            self.counts["nxdomain"].update([v for v, rcode in failed if rcode == NXDOMAIN])
+            self.counts["failures"].update([v for v, rcode in failed if rcode != NXDOMAIN])
+            self.counts["timeouts"].update([v for v, rcode in failed if rcode == UNSET])
         moved, waited = self.sums["bytes"], self.sums["seconds"]
         if not self._timed:
             for value, size in zip(shown, sizes, strict=True):
@@ -71,8 +70,7 @@ class Tallies:
             return
         for value, size, time in zip(shown, sizes, queries.rtt, strict=True):
             moved[value] += size
-            if time is not None:
-                waited[value] += time
+            waited[value] += time or 0.0
 
     def all(self) -> Iterator[tuple[str, Mapping[str, float]]]:
         """Give each kind and what was tallied."""

@@ -19,6 +19,7 @@ from pano_glue.metrics.counters import Counters
 from pano_glue.metrics.histograms import Histograms
 from pano_glue.metrics.labels import OTHER
 from pano_glue.metrics.metric import Birth, thawed
+from pano_glue.protocols.dns.columns import picker
 from pano_glue.protocols.dns.record import UNSET
 from pano_glue.sources.times import epoch_seconds
 
@@ -161,15 +162,18 @@ class Upstream:
         """
         if not self.spans.asked(labels[0]) and not self._resolves(labels):
             return
-        offers, rtts = columns.RA, columns.rtt
-        answers = [n for n in inbound if offers[n] and rtts[n] is not None]
+        pick = picker(inbound)
+        answers = inbound
+        if None in pick(columns.rtt) or not all(pick(columns.RA)):
+            answers = [n for n in inbound if columns.RA[n] and columns.rtt[n] is not None]
         misses = self.spans.during(labels[0], columns, answers)
-        hits = [n for n in answers if n not in misses] if misses else answers
-        if answers:
+        if misses:
+            answers = [n for n in answers if n not in misses]
+        if answers or misses:
             key = self._label(labels)
             self._answers.open((*key, result) for result in (HIT, MISS))
-            self._add_hits(key, [rtts[n] or 0.0 for n in hits], [places[n] or 0 for n in hits])
-            self._add_misses(key, [(rtts[n] or 0.0, spent) for n, spent in misses.items()])
+            self._add_hits(key, columns, places, answers)
+            self._add_misses(key, [(columns.rtt[n] or 0.0, spent) for n, spent in misses.items()])
 
     def settle(self) -> None:
         """Count the times of hits, and forget queries of long ago."""
@@ -195,11 +199,16 @@ class Upstream:
         return (*labels[:2], HIT) in self._answers.values
 
     def _add_hits(
-        self, key: tuple[str, str], times: Sequence[float], places: Sequence[int]
+        self,
+        key: tuple[str, str],
+        columns: DnsColumns,
+        places: Sequence[int | None],
+        hits: Sequence[int],
     ) -> None:
-        self._answers.add((*key, HIT), len(times))
-        self._hits[key].update(places)
-        self._seconds[key] += sum(times)
+        pick = picker(hits)
+        self._answers.add((*key, HIT), len(hits))
+        self._hits[key].update([place or 0 for place in pick(places)])
+        self._seconds[key] += sum(filter(None, pick(columns.rtt)))
 
     def _add_misses(self, key: tuple[str, str], times: Sequence[tuple[float, float]]) -> None:
         """Count misses by the time that they waited, and the part of it that others took."""

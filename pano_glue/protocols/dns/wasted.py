@@ -60,7 +60,7 @@ class Wasted:
         weight = self._weight
         if weight > 1:
             others = weight - 1
-            seen = [n for n, client in enumerate(queries.client) if not hash(client) & others]
+            seen = [n for n, hashed in enumerate(map(hash, queries.client)) if not hashed & others]
             queries = queries.rows(seen)
         self._look(queries, weight)
 
