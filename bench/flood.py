@@ -35,7 +35,7 @@ EVERYTHING = Config(
 )
 LINE = (
     '{"ts":1700000000.1,"uid":"C4J4Th3PJpwUYZZ6gc","id.orig_h":"%s","id.orig_p":5,'
-    '"id.resp_h":"2001:%s:%x:%x::53","id.resp_p":53,"proto":"udp","trans_id":7,"rtt":0.001,'
+    '"id.resp_h":"2001:%s:%x:%x::53","id.resp_p":53,"proto":"%s","trans_id":7,"rtt":0.001,'
     '"query":"n%d.zone%d.example%d.com","qclass":1,"qtype":1,"rcode":0,"AA":false,"TC":false,'
     '"RD":true,"RA":true,"Z":0,"rejected":false,"outcome":"answered","retransmits":0,'
     '"query_bytes":40,"reply_bytes":80,"sensor":"s%d"}\n'
@@ -43,7 +43,10 @@ LINE = (
 
 
 def batches(records: int, servers: int, sensors: int) -> Iterator[bytes]:
-    """Make up lines; client, server, name, zone, domain and sensor differ from line to line."""
+    """Make up lines; client, server, name, zone, domain and sensor differ from line to line.
+
+    When all servers were asked over `udp` they are asked over `tcp`, then again.
+    """
     for start in range(0, records, BATCH):
         lines = []
         for n in range(start, min(start + BATCH, records)):
@@ -52,7 +55,8 @@ def batches(records: int, servers: int, sensors: int) -> Iterator[bytes]:
             if n // sensors % 5 == 0:
                 client, site = "2001:db8::1", "db9"
             name = (n, n // 7, n // 3)
-            lines.append(LINE % (client, site, server >> 16, server & 0xFFFF, *name, n % sensors))
+            asked = (client, site, server >> 16, server & 0xFFFF, ("udp", "tcp")[n // servers % 2])
+            lines.append(LINE % (*asked, *name, n % sensors))
         yield "".join(lines).encode()
 
 

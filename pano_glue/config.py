@@ -63,7 +63,7 @@ class Limits(Table, frozen=True):
 
     sensors: Count = 100
     servers: Count = 200
-    groups: Count = 1000
+    groups: Count = 250
     other_servers: Literal["label", "fold"] = "label"
     line_bytes: Annotated[int, Meta(ge=4096)] = 1 << 20
 

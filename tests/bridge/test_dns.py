@@ -383,3 +383,35 @@ def test_servers_without_a_name_can_be_folded() -> None:
     bridge.count("192.0.2.53", "10.0.0.1", "10.0.0.2")
     assert bridge.queries("ours") == 1
     assert bridge.queries("other") == 2
+
+
+def test_an_attack_after_a_month_is_on_top_within_a_minute() -> None:
+    bridge = Resolver(Config())
+    daily = lines(*(record(n, query=f"www{n}.daily{n % 20}.org") for n in range(200)))
+    attack = lines(
+        *(
+            record(n, query=f"x{n}.attack.example", rcode=3, id__orig_h="192.0.2.66")
+            for n in range(400)
+        )
+    )
+    for _ in range(30 * 4):
+        bridge.counting.apply("log:t", Batch("dns", daily))
+        bridge.now += 6 * 3600
+        bridge.pages.checkpoint()
+    before = bridge.page()
+    bridge.counting.apply("log:t", Batch("dns", daily + attack))
+    bridge.now += 60
+    page = bridge.page()
+
+    def increase(name: str) -> tuple[float, str]:
+        """Tell what grew most, and by how much: what topk() of a rate shows."""
+        grown = [
+            (value - before.get(key, 0.0), next(iter(key[1]))[1])
+            for key, value in page.items()
+            if key[0] == name
+        ]
+        return max(grown)
+
+    for kind in ("queries", "nxdomain"):
+        assert increase(f"pano_dns_top_{kind}_total") == (400, "attack.example")
+    assert increase("pano_dns_top_client_nxdomain_total") == (400, "192.0.2.66")
