@@ -161,7 +161,7 @@ def tsv(records: list[dict[str, Any]]) -> Table:
     return Table(layout, "".join(rows).encode())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(transactions(), min_size=1, max_size=60),
     st.integers(1, 60),
