@@ -60,8 +60,11 @@ class Records:
         wanted = where if unfiltered else f"({self.filter.where()}) AND ({where})"
         if self.logs is None or self.logs.only_parquet:
             self.engine.view("every", self._every())
-            make = self.engine.table if often else self.engine.view
-            make("records", f"SELECT {columns} FROM every WHERE {wanted}")
+            chosen = f"SELECT {columns} FROM every WHERE {wanted}"
+            if often:
+                self.engine.table("kept", chosen)
+                chosen = "SELECT * FROM kept"
+            self.engine.view("records", chosen)
             return
         self.logs.keep("kept", columns, wanted)
         self.engine.view("records", "SELECT * EXCLUDE (fault, file_index) FROM kept")
