@@ -150,7 +150,10 @@ class Folds:
         sensor, most = max(self._sensors.items(), key=lambda item: len(item[1].taken))
         if most is seats:
             return False
-        if self._taken >= self._limits.groups * 3 // 2 and (gone := most.hurry()):
+        if self._taken >= self._limits.groups * 3 // 2:
+            gone = most.hurry(self._clock())
+            if gone is None:
+                return False
             self._gone.append((sensor, gone))
             self._taken -= 1
         most.give_up_quietest(self._clock(), 1 << 62)

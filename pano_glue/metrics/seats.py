@@ -22,6 +22,7 @@ TURN = 30.0  # seconds
 SHARE = 0.01  # of a sensor's queries in a turn, for which a server gets a seat
 IDLE = 3600.0  # seconds without a record, after which a seat is given back
 LEAVING = 600.0  # seconds that series stay after their server lost its seat
+SEEN = 60.0  # and at least, when others want its place: the longest usual interval of scrapes
 WATCHED = 400  # servers without a seat that are counted at one time: more than 1 / SHARE
 
 
@@ -99,10 +100,13 @@ class Seats:
         self.taken[min(sitting)[2]].left = now
         return True
 
-    def hurry(self) -> str | None:
-        """Let the server that has been leaving for longest go now; None when there is none."""
+    def hurry(self, now: float) -> str | None:
+        """Let the server that has been leaving for longest go now, if most scrapers have seen it.
+
+        None when there is none.
+        """
         leaving = [(s.left, name) for name, s in self.taken.items() if s.left is not None]
-        if not leaving:
+        if not leaving or 0 <= now - min(leaving)[0] < SEEN:
             return None
         _, server = min(leaving)
         del self.taken[server]

@@ -378,6 +378,18 @@ def test_one_sensor_cannot_take_anothers_labels() -> None:
     assert total(bridge.page(), "pano_dns_queries_total") == bridge.sent
 
 
+def test_who_wants_a_place_waits_until_scrapers_have_seen_its_last_counts() -> None:
+    bridge = Resolver(Config(limits=Limits(servers=100, groups=60)))
+    bridge.count(*strangers(0, of=60), sensor="first")
+    for n in range(20):
+        bridge.count(*strangers(100 * n, of=3), sensor=f"later-{n}")
+    assert total(bridge.page(), "pano_dns_queries_total") == bridge.sent
+    bridge.now += 90
+    bridge.page()
+    bridge.count(*strangers(9000, of=3), sensor="later-19")
+    assert bridge.queries("other", sensor="later-19") < 6
+
+
 def test_servers_without_a_name_can_be_folded() -> None:
     bridge = Resolver(Config(servers={"192.0.2.53": "ours"}, limits=Limits(other_servers="fold")))
     bridge.count("192.0.2.53", "10.0.0.1", "10.0.0.2")
