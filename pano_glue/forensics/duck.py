@@ -90,9 +90,8 @@ class DuckEngine:
         kinds = [str(kind) for _, kind, *_ in result.description]
         frame: pd.DataFrame = result.df()
         for name, kind in zip(frame.columns, kinds, strict=True):
-            if (
-                kind == "HUGEINT" and frame[name].notna().all()
-            ):  # a sum, which pandas takes for float
+            # A sum, which pandas would take for float.
+            if kind == "HUGEINT" and frame[name].notna().all():
                 frame[name] = frame[name].astype("int64")
         return frame
 
