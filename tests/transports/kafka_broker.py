@@ -105,7 +105,8 @@ class KafkaBroker:
         )
         lines += "".join(f"{key}={value}\n" for key, value in (settings or {}).items())
         self._file.write_text(lines)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # No dash: at the beginning it would be taken for an option.
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._file).wait()
 
     def start(self) -> None:
