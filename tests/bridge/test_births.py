@@ -84,6 +84,15 @@ def test_no_zero_after_a_restart(bridge: Bridge) -> None:
     assert bridge.queries(PROMETHEUS) == 11
 
 
+def test_a_bridge_has_one_name_in_all_its_lives(bridge: Bridge) -> None:
+    bridge.count(1)
+    bridge.pages.checkpoint()
+    name = bridge.pages.instance
+    bridge.restart()
+    assert bridge.pages.instance == name != ""
+    assert Pages(Counting(Config()), None).instance == ""
+
+
 def test_a_zero_that_nobody_remembers_is_shown_again(bridge: Bridge) -> None:
     bridge.queries(PROMETHEUS)
     bridge.count(10)
